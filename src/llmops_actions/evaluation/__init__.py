@@ -1,0 +1,1 @@
+"""What the scores say: scores per row and metrics per run."""

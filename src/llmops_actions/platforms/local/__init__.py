@@ -1,0 +1,1 @@
+"""The embedded platform: everything on this machine, with nothing but Python."""
