@@ -1,0 +1,77 @@
+# Everything a developer types. `make` alone lists it. Needs Python 3.10, 3.11 or 3.12, make and PyPI.
+#
+#   make test PYTHON=python3.12 VENV=.venv-3.12      another Python, side by side
+#   make test PYTEST_ARGS='-k sweep -x'              a part of the suite
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+COVERAGE_ARGS ?= --cov --cov-report=term-missing:skip-covered
+
+BIN := $(VENV)/bin
+# What the environment is made of. When one of these changes, it is brought up to date; otherwise it is taken as it is.
+KEY := $(shell { echo '$(CURDIR) $(PYTHON)'; cat requirements/uv.txt requirements/dev.txt pyproject.toml; } | cksum | tr ' ' -)
+READY := $(VENV)/.ready-$(KEY)
+
+# Tools that are not on PyPI. They go to .cache/bin, and only with Go.
+ACT := github.com/nektos/act@v0.2.87
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+export PATH := $(CURDIR)/.cache/bin:$(PATH)
+
+# The machine's own settings must not leak into the private environment. Without byte-code an import takes three times as long.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+WORKFLOWS := $(wildcard .github/workflows/*.yml workflows-templates/*.yml)
+ACTIONS := $(wildcard action.yml actions/*/action.yml)
+
+.PHONY: help setup demo test check bench lint format tools lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## the private environment, made or brought up to date
+	@:
+
+$(READY):
+	@sh tools/setup.sh '$(PYTHON)' '$(VENV)' '$(READY)'
+
+demo: setup ## the sample, from validation to its report, without network or keys
+	@$(BIN)/llmops lifecycle flows/web_classification --offline
+
+test: lint check ## everything: lint, types, import contracts, tests, coverage
+
+check: setup ## the tests with coverage, without lint
+	@echo '==> tests'
+	@$(BIN)/python -m pytest $(COVERAGE_ARGS) $(PYTEST_ARGS)
+
+bench: setup ## the benchmarks, side by side with prompt flow's own engine
+	@$(BIN)/python -m benchmarks
+
+lint: setup ## ruff, mypy, import contracts; workflows and actions
+	@echo '==> ruff'
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo 'Not formatted: run `make format`.'; exit 1; }
+	@echo '==> mypy'
+	@$(BIN)/mypy
+	@echo '==> import contracts'
+	@$(BIN)/lint-imports --no-logo
+	@sh tools/lint_workflows.sh '$(BIN)' '$(WORKFLOWS)' '$(ACTIONS)'
+
+format: setup ## what ruff can mend by itself
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+
+tools: .cache/bin/act .cache/bin/actionlint ## act and actionlint into .cache/bin (needs Go)
+
+.cache/bin/act:
+	@sh tools/go_install.sh '$(ACT)'
+
+.cache/bin/actionlint:
+	@sh tools/go_install.sh '$(ACTIONLINT)'
+
+lock: setup ## requirements/*.txt anew from pyproject.toml and requirements/*.in
+	@sh tools/lock.sh '$(BIN)/uv'
+
+clean: ## away with everything that was made, environments included
+	rm -rf .venv .venv-* .cache .coverage .coverage.* .hypothesis .import_linter_cache .llmops .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
