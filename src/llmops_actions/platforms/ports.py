@@ -7,55 +7,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from llmops_actions.experiment.connections import Connection
 from llmops_actions.experiment.prices import PriceTable
+from llmops_actions.experiment.program import FunctionReference, Program
 
-ProgramKind = Literal["dag", "flex", "prompty", "function"]
+__all__ = [
+    "BulkRun",
+    "Connection",
+    "FunctionReference",
+    "Program",
+    "ProgressListener",
+    "Row",
+    "RunProgress",
+    "RunResult",
+    "RunSettings",
+    "Runner",
+    "Usage",
+]
+
 RowStatus = Literal["completed", "failed"]
 RunStatus = Literal["completed", "failed", "timed-out"]
-
-
-@dataclass(frozen=True)
-class FunctionReference:
-    """A Python function in a file of the program's folder, e.g. ``eval_tone.py`` and ``eval_tone``."""
-
-    file: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Program:
-    """What is called once for each row: a flow with its variation applied, or plain Python functions.
-
-    ``folder`` is the user's own folder: import root and working directory. ``definition`` is the resolved flow
-    definition (the document of ``flow.dag.yaml`` or ``flow.flex.yaml`` without any variant left to choose, or the
-    front matter of a prompty); ``file`` is the name of the file it came from. ``init`` holds the constructor
-    arguments of a flex class. ``includes`` are files and folders that ``additional_includes`` names (absolute).
-    ``aggregates`` says that something runs once over all rows after the last one.
-    """
-
-    kind: ProgramKind
-    folder: Path
-    file: str
-    definition: Mapping[str, Any] = field(default_factory=dict)
-    init: Mapping[str, Any] = field(default_factory=dict)
-    includes: tuple[Path, ...] = ()
-    functions: tuple[FunctionReference, ...] = ()
-    aggregates: bool = False
-
-
-@dataclass(frozen=True)
-class Connection:
-    """A connection as prompt flow knows it: its type name, plain settings, secrets, and its rate limits.
-
-    ``requests_per_minute`` and ``tokens_per_minute`` are ``None`` when the service sets no limit that we know of.
-    """
-
-    name: str
-    type: str
-    configs: Mapping[str, str]
-    secrets: Mapping[str, str] = field(repr=False, default_factory=dict)
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
 
 
 @dataclass(frozen=True)
@@ -165,9 +136,7 @@ ProgressListener = Callable[[RunProgress], None]
 class Runner(Protocol):
     """Runs programs over rows. Every row ends, as completed or failed, or the run says why not."""
 
-    def run(
-        self, runs: Sequence[BulkRun], settings: RunSettings, listener: ProgressListener
-    ) -> Sequence[RunResult]:
+    def run(self, runs: Sequence[BulkRun], settings: RunSettings, listener: ProgressListener) -> Sequence[RunResult]:
         """Run all of ``runs`` and return one result for each, in the same order.
 
         Writes ``rows.jsonl`` into each run's folder (see ``docs/work-folder.md``).

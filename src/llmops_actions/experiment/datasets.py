@@ -1,0 +1,148 @@
+"""Datasets: JSONL, CSV, TSV, JSON and Parquet files, read row by row."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from llmops_actions.errors import ExperimentError, Location
+
+DataRow = tuple[int, dict[str, Any]]
+"""The line of the file where the row starts (from 1), and its values by column."""
+
+MAX_FIELD_CHARACTERS = 50_000_000
+
+
+def read_rows(file: Path) -> Iterator[DataRow]:
+    """The rows of a dataset, one after another: memory does not grow with the file (except JSON and Parquet).
+
+    Values of CSV and TSV are text, or a number where the text is exactly how that number is written (``7``, not
+    ``007``). Empty lines are passed over.
+
+    Raises:
+        ExperimentError: an unknown kind of file, or a row that cannot be read, with its line.
+    """
+    if not file.is_file():
+        raise ExperimentError("The dataset does not exist or is not a file.", Location(file))
+    reader = _READERS.get(file.suffix.lower())
+    if reader is None:
+        known = ", ".join(sorted(_READERS))
+        raise ExperimentError(f"A `{file.suffix}` file is no dataset; known are {known}.", Location(file))
+    return reader(file)
+
+
+def _read_jsonl(file: Path) -> Iterator[DataRow]:
+    with file.open("rb") as lines:
+        for number, raw in enumerate(lines, 1):
+            text = _decode(raw, file, number)
+            if not text.strip():
+                continue
+            try:
+                value = json.loads(text)
+            except ValueError as error:
+                raise ExperimentError(f"Not valid JSON: {error}.", Location(file, number)) from error
+            except RecursionError as error:
+                raise ExperimentError("Not valid JSON: nested too deeply.", Location(file, number)) from error
+            yield number, _as_row(value, file, number)
+
+
+def _read_json(file: Path) -> Iterator[DataRow]:
+    try:
+        values = json.loads(_decode(file.read_bytes(), file, 1))
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        raise ExperimentError(f"Not valid JSON: {error}.", Location(file, line)) from error
+    if not isinstance(values, list):
+        raise ExperimentError("A JSON dataset is a list of objects.", Location(file, 1))
+    for value in values:
+        yield 1, _as_row(value, file, 1)
+
+
+def _as_row(value: Any, file: Path, line: int) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ExperimentError(f"A row is an object with columns, not {type(value).__name__}.", Location(file, line))
+    return value
+
+
+def _decode(raw: bytes, file: Path, line: int) -> str:
+    try:
+        return raw.decode("utf-8-sig" if line == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise ExperimentError(f"The row is not UTF-8 (byte 0x{raw[error.start]:02x}).", Location(file, line)) from error
+
+
+def _separated(delimiter: str) -> Callable[[Path], Iterator[DataRow]]:
+    def read(file: Path) -> Iterator[DataRow]:
+        csv.field_size_limit(MAX_FIELD_CHARACTERS)
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            reader = csv.reader(text, delimiter=delimiter, strict=True)
+            try:
+                header = next(reader, None)
+                yield from _separated_rows(reader, _check_header(header, file), file)
+            except csv.Error as error:
+                raise ExperimentError(f"Not a valid table: {error}.", Location(file, reader.line_num)) from error
+            except UnicodeDecodeError as error:
+                raise ExperimentError("The file is not UTF-8.", Location(file, reader.line_num + 1)) from error
+
+    return read
+
+
+def _check_header(header: list[str] | None, file: Path) -> list[str]:
+    if not header:
+        raise ExperimentError("The table has no header line.", Location(file, 1))
+    doubled = sorted({name for name in header if header.count(name) > 1})
+    if doubled:
+        raise ExperimentError(f"The column `{doubled[0]}` stands twice in the header.", Location(file, 1))
+    return header
+
+
+def _separated_rows(reader: Any, header: list[str], file: Path) -> Iterator[DataRow]:
+    start = reader.line_num + 1
+    for values in reader:
+        if values:
+            if len(values) != len(header):
+                raise ExperimentError(
+                    f"The row has {len(values)} fields, the header has {len(header)}.", Location(file, start)
+                )
+            yield start, {name: _typed(value) for name, value in zip(header, values, strict=True)}
+        start = reader.line_num + 1
+
+
+def _typed(text: str) -> str | int | float:
+    for number_type in (int, float):
+        try:
+            number = number_type(text)
+        except ValueError:
+            continue
+        if str(number) == text and text not in ("nan", "inf", "-inf"):
+            return number
+    return text
+
+
+def _read_parquet(file: Path) -> Iterator[DataRow]:
+    import pandas
+
+    try:
+        frame = pandas.read_parquet(file)
+    except ImportError as error:
+        raise ExperimentError(
+            "Parquet needs pyarrow: `pip install 'llmops-actions[parquet]'`, or convert the file to JSONL.",
+            Location(file),
+        ) from error
+    except (ValueError, OSError) as error:
+        raise ExperimentError(f"Not a valid Parquet file: {error}.", Location(file)) from error
+    for number, line in enumerate(frame.to_json(orient="records", lines=True).splitlines(), 1):
+        yield number, json.loads(line)
+
+
+_READERS: dict[str, Callable[[Path], Iterator[DataRow]]] = {
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+    ".json": _read_json,
+    ".csv": _separated(","),
+    ".tsv": _separated("\t"),
+    ".parquet": _read_parquet,
+}

@@ -1,0 +1,35 @@
+"""Finds the use cases of a repository: the folders with an ``experiment.yaml``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from llmops_actions.experiment.fingerprint import IGNORED_FOLDERS
+from llmops_actions.experiment.loading import FILE_NAME
+
+_PASSED_OVER = IGNORED_FOLDERS | {"node_modules", "site-packages", "dist", "build"}
+
+
+def find_use_cases(root: Path) -> list[Path]:
+    """Every folder below ``root`` (and ``root`` itself) that holds an ``experiment.yaml``, sorted.
+
+    Hidden folders, virtual environments and dependencies are passed over; links are not followed.
+    """
+    found = []
+    for folder, subfolders, files in os.walk(root):
+        subfolders[:] = sorted(
+            name
+            for name in subfolders
+            if name not in _PASSED_OVER and not name.startswith(".") and not (Path(folder, name, "pyvenv.cfg").exists())
+        )
+        if FILE_NAME in files:
+            found.append(Path(folder))
+    return found
+
+
+def environments(use_case: Path) -> list[str]:
+    """The environments that the use case has an overlay for: ``pr`` of ``experiment.pr.yaml``."""
+    stem = FILE_NAME.removesuffix(".yaml")
+    names = (file.name[len(stem) + 1 : -len(".yaml")] for file in use_case.glob(f"{stem}.*.yaml"))
+    return sorted(name for name in names if name)

@@ -1,0 +1,114 @@
+"""The environment that a flow runs in: ``environment/env.yaml``, ``.env``, connections and constructor arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llmops_actions.errors import ExperimentError, Location
+from llmops_actions.experiment.connections import Connection, resolve_connection
+from llmops_actions.experiment.experiment import Experiment
+from llmops_actions.experiment.variables import Variables, is_reference, read_variables
+from llmops_actions.experiment.yaml_source import read_yaml
+
+ENVIRONMENT_FILE = Path("environment") / "env.yaml"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A variable that somebody asks for and nobody defines: never its value, only its name and who asks."""
+
+    variable: str
+    asked_by: Location
+
+    def __str__(self) -> str:
+        return f"{self.asked_by} asks for `{self.variable}`"
+
+
+@dataclass(frozen=True)
+class FlowEnvironment:
+    """What a flow gets from outside: environment variables and connections; and what of it is missing."""
+
+    variables: Mapping[str, str] = field(repr=False, default_factory=dict)
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+    missing: tuple[Missing, ...] = ()
+    unusable: tuple[tuple[str, Location], ...] = ()
+    """Entries of ``connections`` that have no type: names and places. They are passed over."""
+
+
+def experiment_variables(experiment: Experiment, environ: Mapping[str, str]) -> Variables:
+    """The variables that ``${NAME}`` can mean: the environment, then ``.env`` of the use case and the repository."""
+    return read_variables(environ, dict.fromkeys((experiment.folder, experiment.repository)))
+
+
+def flow_environment(experiment: Experiment, variables: Variables) -> FlowEnvironment:
+    """Resolve ``environment/env.yaml`` and the connections.
+
+    A variable of ``env.yaml`` that the process's environment has as well keeps that value, as the established
+    templates do. Everything in ``.env`` is handed to the flow.
+
+    Raises:
+        ExperimentError: a file that cannot be read, or a connection type that does not exist.
+    """
+    missing: list[Missing] = []
+    values = dict(variables.dotenv)
+    file = experiment.folder / ENVIRONMENT_FILE
+    if file.is_file():
+        values.update(_environment_file(file, variables, missing))
+    connections: dict[str, Connection] = {}
+    unusable = []
+    for block, place in experiment.connections:
+        if block.connection_type is None:
+            unusable.append((block.name, place))
+            continue
+        connection = resolve_connection(block, variables, place)
+        connections[connection.name] = connection
+        missing.extend(Missing(name, place) for name in connection.missing)
+    return FlowEnvironment(values, connections, tuple(missing), tuple(unusable))
+
+
+def _environment_file(file: Path, variables: Variables, missing: list[Missing]) -> dict[str, str]:
+    document = read_yaml(file)
+    if document.value is None:
+        return {}
+    if not isinstance(document.value, dict):
+        raise ExperimentError("It must hold names and values of environment variables.", document.locate())
+    values = {}
+    for name, written in document.value.items():
+        from_process = variables.environment.get(name)
+        if from_process:
+            values[name] = from_process
+            continue
+        if isinstance(written, dict | list):
+            raise ExperimentError(f"`{name}` must be one plain value.", document.locate((name,)))
+        resolution = variables.resolve("" if written is None else _plain(written))
+        missing.extend(Missing(each, document.locate((name,))) for each in resolution.missing)
+        if not resolution.missing:
+            values[name] = resolution.text
+    return values
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def resolve_arguments(
+    arguments: Mapping[str, Any], variables: Variables, place: Location
+) -> tuple[dict[str, Any], list[Missing]]:
+    """Replace ``${NAME}`` in constructor arguments; ``model_config.api_key`` is also ``MODEL_CONFIG_API_KEY``."""
+    missing: list[Missing] = []
+
+    def resolved(value: Any, owner: str) -> Any:
+        if isinstance(value, Mapping):
+            return {key: resolved(nested, owner) for key, nested in value.items()}
+        if isinstance(value, list):
+            return [resolved(nested, owner) for nested in value]
+        if not is_reference(value):
+            return value
+        resolution = variables.resolve(value, owner)
+        missing.extend(Missing(name, place) for name in resolution.missing)
+        return resolution.text
+
+    return {name: resolved(value, name) for name, value in arguments.items()}, missing

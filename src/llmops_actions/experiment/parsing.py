@@ -1,0 +1,92 @@
+"""From a parsed document to a typed model, with errors that name the line and the way out."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from llmops_actions.errors import ExperimentError, Location
+from llmops_actions.experiment.yaml_source import Document, KeyPath
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_document(document: Document, model: type[Model]) -> Model:
+    """Validate a whole document against ``model``.
+
+    Raises:
+        ExperimentError: with every problem of the file in its message, one a line; located at the first.
+    """
+    if not isinstance(document.value, dict):
+        kind = "empty" if document.value is None else f"a {type(document.value).__name__}"
+        raise ExperimentError(f"The file must hold keys and values; it is {kind}.", document.locate())
+    try:
+        return model.model_validate(document.value)
+    except ValidationError as error:
+        problems = [_problem(details, document, model) for details in error.errors(include_url=False)]
+        problems.sort(key=lambda problem: (problem[0].line or 0, problem[0].column or 0))
+        first, *others = problems
+        message = "\n".join([first[1], *(f"{place}: {text}" for place, text in others)])
+        raise ExperimentError(message, first[0]) from error
+
+
+def _problem(details: ErrorDetails, document: Document, model: type[BaseModel]) -> tuple[Location, str]:
+    path = _path_in(document, details["loc"])
+    where = ".".join(str(part) for part in path) or "the file"
+    place = document.locate(path)
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        return place, f"Unknown key `{path[-1]}`.{_suggestion(str(path[-1]), _keys_at(model, path[:-1]))}"
+    if kind == "missing":
+        missing = details["loc"][-1]
+        return place, f"`{missing}` is missing in {where}; add `{missing}: …`."
+    if kind == "string_pattern_mismatch":
+        return place, f"`{where}` must not hold spaces or slashes: {details['input']!r}."
+    return place, f"`{where}`: {details['msg']} (found {_shown(details['input'])})."
+
+
+def _path_in(document: Document, location: tuple[int | str, ...]) -> KeyPath:
+    """The part of pydantic's location that stands in the document (it also names members of unions)."""
+    path: KeyPath = ()
+    value: Any = document.value
+    for part in location:
+        stands = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
+        if stands:
+            value = value[part]
+            path = (*path, part)
+    return path
+
+
+def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part)
+        nested = [each for each in getattr(field.annotation, "__args__", ()) if isinstance(each, type)] if field else []
+        nested = [each for each in nested if issubclass(each, BaseModel)]
+        if not nested:
+            return []
+        model = nested[0]
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _suggestion(key: str, known: list[str]) -> str:
+    nearest = nearest_name(key, known)
+    if nearest:
+        return f" Did you mean `{nearest}`?"
+    return f" Known keys: {', '.join(f'`{name}`' for name in known)}." if known else ""
+
+
+def nearest_name(name: str, known: list[str]) -> str | None:
+    """The known name that ``name`` was probably meant to be."""
+    lowered = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[found[0]] if found else None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,75 @@
+"""Resolves ``${NAME}`` references: from the environment, then from ``.env`` files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_REFERENCE = re.compile(r"\$\{([^${}]+)\}")
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Text with its references replaced, and the names that nobody defines (then ``text`` still holds them)."""
+
+    text: str = field(repr=False)
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Variables:
+    """What ``${NAME}`` can mean. The environment wins over ``.env``; an empty value counts as missing."""
+
+    environment: Mapping[str, str] = field(repr=False, default_factory=dict)
+    dotenv: Mapping[str, str] = field(repr=False, default_factory=dict)
+
+    def find(self, name: str, owner: str | None = None) -> str | None:
+        """The value of ``name``.
+
+        With an ``owner`` (a connection, a constructor argument) ``<OWNER>_<NAME>`` is tried first, since it is the
+        more specific one; every name as written, then upper-cased.
+        """
+        names = [f"{owner}_{name}", name] if owner else [name]
+        for source in (self.environment, self.dotenv):
+            for candidate in (spelling for each in names for spelling in (each, each.upper())):
+                if source.get(candidate):
+                    return source[candidate]
+        return None
+
+    def resolve(self, text: str, owner: str | None = None) -> Resolution:
+        """Replace each ``${NAME}`` in ``text``."""
+        missing: list[str] = []
+
+        def replace(match: re.Match[str]) -> str:
+            value = self.find(match[1].strip(), owner)
+            if value is None:
+                missing.append(expected_name(match[1].strip(), owner))
+                return match[0]
+            return value
+
+        return Resolution(_REFERENCE.sub(replace, text), tuple(missing))
+
+
+def expected_name(name: str, owner: str | None = None) -> str:
+    """The environment variable that we tell a user to set for ``${name}``."""
+    return re.sub(r"[^A-Z0-9_]", "_", (f"{owner}_{name}" if owner else name).upper())
+
+
+def is_reference(text: object) -> bool:
+    """Whether ``text`` holds a ``${NAME}``."""
+    return isinstance(text, str) and bool(_REFERENCE.search(text))
+
+
+def read_variables(environment: Mapping[str, str], folders: Iterable[Path]) -> Variables:
+    """The variables of ``environment`` and of the ``.env`` files in ``folders`` (the first folder wins)."""
+    merged: dict[str, str] = {}
+    for folder in folders:
+        file = folder / ".env"
+        if file.is_file():
+            from dotenv import dotenv_values
+
+            for name, value in dotenv_values(file, interpolate=False).items():
+                merged.setdefault(name, value or "")
+    return Variables(dict(environment), merged)
