@@ -21,8 +21,9 @@ class Message:
 class ChatRequest:
     """Everything in a request that may change the answer.
 
-    A completion prompt is a conversation of one user message. `response_format` is the type that was asked for
-    ("json_object", "json_schema", "text") or None; `tools` holds the names of the functions that were offered.
+    A completion prompt is a conversation of one user message. `response_format` is the type that was asked
+    for ("json_object" or "text") or None; `tools` holds the names of the functions that were
+    offered.
     """
 
     messages: tuple[Message, ...]
