@@ -1,12 +1,16 @@
 # Everything a developer types. `make` alone lists it. Needs Python 3.10, 3.11 or 3.12, make and PyPI.
 #
 #   make test PYTHON=python3.12 VENV=.venv-3.12      another Python, side by side
-#   make test PYTEST_ARGS='-k sweep -x'              a part of the suite
+#   make check PYTEST_ARGS='-k sweep -x'             a part of the suite
+#   make lock LOCK_ARGS=--upgrade                    newer packages, where pyproject.toml allows them
 
 PYTHON ?= python3
 VENV ?= .venv
+# How many tests run at once: 0 is one after another, in one process.
+WORKERS ?= 0
 PYTEST_ARGS ?=
-COVERAGE_ARGS ?= --cov --cov-report=term-missing:skip-covered
+COVERAGE_ARGS ?= --cov
+LOCK_ARGS ?=
 
 BIN := $(VENV)/bin
 # What the environment is made of. When one of these changes, it is brought up to date; otherwise it is taken as it is.
@@ -20,9 +24,6 @@ export PATH := $(CURDIR)/.cache/bin:$(PATH)
 
 # The machine's own settings must not leak into the private environment. Without byte-code an import takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
-
-WORKFLOWS := $(wildcard .github/workflows/*.yml workflows-templates/*.yml)
-ACTIONS := $(wildcard action.yml actions/*/action.yml)
 
 .PHONY: help setup demo test check bench lint format tools lock clean
 
@@ -42,7 +43,7 @@ test: lint check ## everything: lint, types, import contracts, tests, coverage
 
 check: setup ## the tests with coverage, without lint
 	@echo '==> tests'
-	@$(BIN)/python -m pytest $(COVERAGE_ARGS) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(COVERAGE_ARGS) $(PYTEST_ARGS)
 
 bench: setup ## the benchmarks, side by side with prompt flow's own engine
 	@$(BIN)/python -m benchmarks
@@ -55,22 +56,22 @@ lint: setup ## ruff, mypy, import contracts; workflows and actions
 	@$(BIN)/mypy
 	@echo '==> import contracts'
 	@$(BIN)/lint-imports --no-logo
-	@sh tools/lint_workflows.sh '$(BIN)' '$(WORKFLOWS)' '$(ACTIONS)'
+	@sh tools/lint_workflows.sh '$(BIN)'
 
 format: setup ## what ruff can mend by itself
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
 
-tools: .cache/bin/act .cache/bin/actionlint ## act and actionlint into .cache/bin (needs Go)
+tools: .cache/bin/.$(notdir $(ACT)) .cache/bin/.$(notdir $(ACTIONLINT)) ## act and actionlint into .cache/bin (needs Go)
 
-.cache/bin/act:
-	@sh tools/go_install.sh '$(ACT)'
+.cache/bin/.$(notdir $(ACT)):
+	@sh tools/go_install.sh '$(ACT)' '$@'
 
-.cache/bin/actionlint:
-	@sh tools/go_install.sh '$(ACTIONLINT)'
+.cache/bin/.$(notdir $(ACTIONLINT)):
+	@sh tools/go_install.sh '$(ACTIONLINT)' '$@'
 
 lock: setup ## requirements/*.txt anew from pyproject.toml and requirements/*.in
-	@sh tools/lock.sh '$(BIN)/uv'
+	@sh tools/lock.sh '$(BIN)/uv' $(LOCK_ARGS)
 
 clean: ## away with everything that was made, environments included
 	rm -rf .venv .venv-* .cache .coverage .coverage.* .hypothesis .import_linter_cache .llmops .mypy_cache .pytest_cache .ruff_cache build dist

@@ -1,25 +1,25 @@
-# Checks workflows and actions: lint_workflows.sh BIN 'WORKFLOWS' 'ACTIONS'
+# Checks workflows and actions with zizmor, check-jsonschema and actionlint, without network: lint_workflows.sh BIN
 set -eu
-bin=$1 workflows=$2 actions=$3
+bin=$1
+workflows=$(ls .github/workflows/*.yml workflows-templates/*.yml 2>/dev/null || true)
+actions=$(ls action.yml actions/*/action.yml 2>/dev/null || true)
 
 if [ -n "$workflows$actions" ]; then
   echo '==> zizmor'
   "$bin/zizmor" --pedantic --offline --quiet $workflows $actions
 fi
-if [ -n "$workflows" ]; then
-  echo '==> check-jsonschema: workflows'
-  "$bin/check-jsonschema" --builtin-schema vendor.github-workflows $workflows
-fi
 if [ -n "$actions" ]; then
   echo '==> check-jsonschema: actions'
-  "$bin/check-jsonschema" --builtin-schema vendor.github-actions $actions
+  "$bin/check-jsonschema" --quiet --builtin-schema vendor.github-actions $actions
 fi
 if [ -n "$workflows" ]; then
+  echo '==> check-jsonschema: workflows'
+  "$bin/check-jsonschema" --quiet --builtin-schema vendor.github-workflows $workflows
   if command -v actionlint >/dev/null; then
     echo '==> actionlint'
     actionlint $workflows
   else
-    echo '==> actionlint is not here: make tools (needs Go)'
+    echo '==> actionlint: skipped, it is not here. It comes with `make tools` (needs Go).'
     [ "${LLMOPS_TEST_ALL:-}" != 1 ]
   fi
 fi

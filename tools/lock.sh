@@ -1,14 +1,16 @@
-# Resolves the locked requirements anew: lock.sh UV
+# Resolves the locked requirements anew: lock.sh UV [--upgrade …]
 # One resolution, the widest, holds for all three: the two others may only choose from it. No address of a registry is written.
 set -eu
 uv=$1
+shift
+more=$*
 
 lock() {
   output=$1
   shift
   echo "==> requirements/$output"
   "$uv" pip compile --quiet --no-config --universal --python-version 3.10 --generate-hashes --no-annotate --no-emit-index-url \
-    --custom-compile-command 'make lock' --output-file "requirements/$output" "$@"
+    --custom-compile-command 'make lock' --output-file "requirements/$output" $more "$@"
 }
 
 lock uv.txt requirements/uv.in
