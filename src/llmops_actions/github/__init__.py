@@ -1,0 +1,1 @@
+"""GitHub Actions: workflow commands, step summary, outputs, annotations."""

@@ -1,0 +1,46 @@
+"""Makes text from outside safe to show: a model's or a dataset's words never become commands or markup."""
+
+from __future__ import annotations
+
+import re
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$:-])")
+
+
+def plain(text: object) -> str:
+    """``text`` without control characters: no escape sequences, no reversed writing, no carriage returns."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text).replace("\r\n", "\n"))
+
+
+def one_line(text: object, limit: int = 200) -> str:
+    """``text`` on one line, at most ``limit`` characters long."""
+    line = " ".join(plain(text).split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def markdown(text: object, limit: int = 200) -> str:
+    """``text`` as literal Markdown on one line: no table break, link, image, mention or HTML comes of it."""
+    escaped = _MARKDOWN.sub(r"\\\1", one_line(text, limit))
+    return escaped.replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;").replace("\\@", "&#64;")
+
+
+def table(header: list[str], rows: list[list[str]], align: str = "") -> str:
+    """A Markdown table. Cells are Markdown already; ``align`` has ``l`` or ``r`` for each column."""
+    marks = ["---:" if mark == "r" else "---" for mark in align.ljust(len(header), "l")]
+    lines = [header, marks, *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number for people; a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{value:,.{digits}f}" if isinstance(value, float) else f"{value:,}"
+
+
+def dollars(value: float | None) -> str:
+    """An amount in US dollars; ``unknown`` where a price is."""
+    if value is None:
+        return "unknown"
+    return f"${value:,.2f}" if value >= 1 else f"${value:.4f}"
