@@ -63,8 +63,8 @@ def _add_inputs(command: argparse.ArgumentParser, step: Step[Any, Any]) -> None:
         help_text = (details.description or "").replace("%", "%%")
         default = details.get_default(call_default_factory=True)
         if isinstance(extra, dict) and extra.get("positional"):
-            optional = {} if details.is_required() else {"nargs": "?"}
-            command.add_argument(field, metavar=name, help=help_text, **optional)
+            nargs = None if details.is_required() else "?"
+            command.add_argument(field, metavar=name, help=help_text, nargs=nargs)
         elif details.annotation is bool:
             group.add_argument(
                 f"--{name}", dest=field, action=argparse.BooleanOptionalAction, help=help_text, default=None

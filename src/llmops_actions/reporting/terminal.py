@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from llmops_actions.outcome import Finding, Outcome
 from llmops_actions.reporting.text import plain
 
 _COLORS = {"error": "31", "failed": "31", "usage": "31", "warning": "33", "inconclusive": "33", "passed": "32"}
@@ -12,7 +13,7 @@ _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+!|<>~@&$:-])")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&#64;": "@", "&amp;": "&"}
 
 
-def outcome_as_json(step: str, outcome: Any) -> dict[str, Any]:
+def outcome_as_json(step: str, outcome: Outcome[Any]) -> dict[str, Any]:
     """The outcome as a JSON document."""
     return {
         "schema_version": 1,
@@ -25,7 +26,7 @@ def outcome_as_json(step: str, outcome: Any) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Any) -> dict[str, Any]:
+def _finding(finding: Finding) -> dict[str, Any]:
     place = finding.location
     return {
         "level": finding.level,
@@ -36,7 +37,7 @@ def _finding(finding: Any) -> dict[str, Any]:
     }
 
 
-def outcome_as_text(step: str, outcome: Any, *, verbose: bool = False, color: bool = False) -> str:
+def outcome_as_text(step: str, outcome: Outcome[Any], *, verbose: bool = False, color: bool = False) -> str:
     """The outcome for a terminal: the findings, the summary, the verdict last."""
     parts = [
         f"{_painted(finding.level, finding.level, color)}: {plain(finding)}"

@@ -35,7 +35,7 @@ def table(header: list[str], rows: list[list[str]], align: str = "") -> str:
 def number(value: float | None, digits: int = 3) -> str:
     """A number for people; a dash where there is none."""
     if value is None:
-        return "–"
+        return "-"
     return f"{value:,.{digits}f}" if isinstance(value, float) else f"{value:,}"
 
 

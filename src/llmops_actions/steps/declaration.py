@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from llmops_actions.errors import Location
+from llmops_actions.outcome import Finding, Outcome, Outputs, OutputsType, Verdict
 from llmops_actions.steps import STEPS
 from llmops_actions.steps.services import Services
 
-Verdict = Literal["passed", "failed", "usage", "error", "inconclusive"]
-
-EXIT_CODES: dict[Verdict, int] = {"passed": 0, "failed": 1, "usage": 2, "error": 3, "inconclusive": 4}
-"""What a process ends with for each verdict."""
-
-Level = Literal["error", "warning", "notice"]
+__all__ = ["Finding", "Inputs", "Names", "Outcome", "Outputs", "Step", "Verdict", "required"]
 
 POSITIONAL: dict[str, Any] = {"positional": True}
 """``json_schema_extra`` of the input that the command line takes without a name."""
@@ -41,41 +36,7 @@ class Inputs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Outputs(BaseModel):
-    """What a step gives back, typed; every field has a default, for the step that did not get that far."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something to tell the user, at a place in a file if there is one."""
-
-    level: Level
-    message: str
-    location: Location | None = None
-
-    def __str__(self) -> str:
-        return f"{self.location}: {self.message}" if self.location else self.message
-
-
 InputsType = TypeVar("InputsType", bound=Inputs)
-OutputsType = TypeVar("OutputsType", bound=Outputs)
-
-
-@dataclass(frozen=True)
-class Outcome(Generic[OutputsType]):
-    """How a step ended. ``summary`` is Markdown; who shows it decides how."""
-
-    verdict: Verdict
-    outputs: OutputsType
-    summary: str
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code of a process that ends with this outcome."""
-        return EXIT_CODES[self.verdict]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from llmops_actions.errors import LlmopsError, UsageError
 from llmops_actions.experiment.parsing import nearest_name
-from llmops_actions.steps.declaration import Finding, Inputs, Outcome, Step, Verdict
+from llmops_actions.outcome import Finding, Outcome, Verdict
+from llmops_actions.steps.declaration import Inputs, Step
 from llmops_actions.steps.services import Services
 
 ERROR_FILE = Path("error.log")
