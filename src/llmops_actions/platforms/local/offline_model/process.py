@@ -81,13 +81,18 @@ def start(settings: Settings, deadline: float = START_SECONDS) -> OfflineModel:
         )
         try:
             return OfflineModel(child, _first_line(child, deadline))
-        except BaseException as error:
+        except queue.Empty:
+            child.kill()
             _end(child)
-            if isinstance(error, queue.Empty | ValueError | KeyError | TypeError):
-                complaints.seek(0)
-                said = complaints.read().strip() or f"it did not listen within {deadline:g} s"
-                raise PlatformError(f"the offline model could not be started: {said}") from None
+            said = f"it did not listen within {deadline:g} s"
+        except (ValueError, KeyError, TypeError):
+            _end(child)
+            complaints.seek(0)
+            said = complaints.read().strip()
+        except BaseException:
+            _end(child)
             raise
+    raise PlatformError(f"the offline model could not be started: {said}")
 
 
 def _arguments(settings: Settings) -> list[str]:
