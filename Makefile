@@ -1,7 +1,7 @@
 # Everything a developer types. `make` alone lists it. Needs Python 3.10, 3.11 or 3.12, make and PyPI.
 #
 #   make test PYTHON=python3.12 VENV=.venv-3.12      another Python, side by side
-#   make check PYTEST_ARGS='-k sweep -x'             a part of the suite
+#   make check PYTEST_ARGS='-k sweep' COVERAGE_ARGS= a part of the suite
 #   make lock LOCK_ARGS=--upgrade                    newer packages, where pyproject.toml allows them
 
 PYTHON ?= python3

@@ -27,11 +27,12 @@ if [ "$(cat "$venv/.python" 2>/dev/null)" != "$about" ]; then
   "$venv/bin/python" -m pip install --quiet --no-input --require-hashes -r requirements/uv.txt
   echo "$about" >"$venv/.python"
 fi
-uv() { "$venv/bin/uv" --quiet --no-config "$@" --python "$venv/bin/python"; }
+uv() { "$venv/bin/uv" --quiet "$@" --python "$venv/bin/python"; }
 echo "==> $(grep -c '^[a-z].*==' requirements/dev.txt) locked packages, with byte-code"
 uv pip sync --require-hashes --compile-bytecode requirements/uv.txt requirements/dev.txt
 echo '==> llmops-actions itself, editable'
 uv pip install --no-deps --no-build-isolation --editable .
+"$venv/bin/python" -m compileall -q src
 
 rm -f "$venv"/.ready-*
 : >"$ready"
