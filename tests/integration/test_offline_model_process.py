@@ -17,6 +17,7 @@ import pytest
 from openai import OpenAI, RateLimitError
 
 from llmops_actions.errors import PlatformError, UsageError
+from llmops_actions.platforms.local.offline_model import process
 from llmops_actions.platforms.local.offline_model.process import MODULE, start
 from llmops_actions.platforms.local.offline_model.settings import Settings
 
@@ -48,14 +49,14 @@ def has_ended(connection: socket.socket) -> bool:
 def listening(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     with subprocess.Popen(
         [*COMMAND, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    ) as child:
         try:
-            assert process.stdout is not None
-            announcement = json.loads(process.stdout.readline())
-            assert (announcement["pid"], announcement["stand_in"]) == (process.pid, True)
-            yield process, announcement["url"]
+            assert child.stdout is not None
+            announcement = json.loads(child.stdout.readline())
+            assert (announcement["pid"], announcement["stand_in"]) == (child.pid, True)
+            yield child, announcement["url"]
         finally:
-            process.kill()
+            child.kill()
 
 
 def test_it_starts_answers_counts_and_ends() -> None:
@@ -98,6 +99,27 @@ def test_a_process_that_is_too_slow_to_start_is_ended() -> None:
         start(Settings(), deadline=0)
 
 
+def test_a_process_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "STOP_SECONDS", 0.1)
+    with start(Settings()) as model, connect(model.url) as connection:
+        os.kill(model.pid, signal.SIGSTOP)
+        model.stop()
+        assert has_ended(connection)
+
+
+def test_a_start_that_is_interrupted_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[str]] = []
+
+    def interrupt(child: subprocess.Popen[str], deadline: float) -> str:
+        started.append(child)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(process, "_first_line", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        start(Settings())
+    assert [child.returncode for child in started] == [0]
+
+
 def test_nothing_in_the_working_directory_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("json", "aiohttp", "llmops_actions"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the working directory')\n")
@@ -118,22 +140,22 @@ def test_it_ends_when_its_parent_is_killed() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_good_order(number: signal.Signals) -> None:
-    with listening() as (process, url):
+    with listening() as (child, url):
         with connect(url) as connection:
-            process.send_signal(number)
+            child.send_signal(number)
             assert has_ended(connection)
-        _, said = process.communicate(timeout=20)
-    assert process.returncode == 0
+        _, said = child.communicate(timeout=20)
+    assert child.returncode == 0
     assert "a rule-based stand-in, not a language model" in said
     assert "Traceback" not in said
 
 
 def test_it_ends_with_its_standard_input_if_told_to() -> None:
-    with listening("--until-stdin-closes") as (process, url), connect(url) as connection:
-        assert process.stdin is not None
-        process.stdin.close()
+    with listening("--until-stdin-closes") as (child, url), connect(url) as connection:
+        assert child.stdin is not None
+        child.stdin.close()
         assert has_ended(connection)
-        assert process.wait(20) == 0
+        assert child.wait(20) == 0
 
 
 @pytest.mark.parametrize(
