@@ -154,7 +154,7 @@ def _fields(text: str) -> tuple[str, dict[str, str]]:
         if found[1].lower() not in (name for name, _, _ in starts):
             starts.append((found[1].lower(), found.start(), found.end()))
     ends = [start for _, start, _ in starts[1:]] + [len(text)]
-    fields = {name: text[begin:end].strip() for (name, _, begin), end in zip(starts, ends, strict=True)}
+    fields = {name: text[begin:end].strip() for (name, _, begin), end in zip(starts, ends, strict=False)}
     return (text[: starts[0][1]] if starts else text), fields
 
 
