@@ -1,0 +1,85 @@
+"""The rows of a run: a dataset's, or a dataset's joined with the outputs of the run that is evaluated."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmops_actions.experiment.datasets import read_rows
+from llmops_actions.experiment.fingerprint import row_key
+from llmops_actions.experiment.mapping import MappingError, Mappings, apply
+from llmops_actions.platforms.ports import Row
+from llmops_actions.work_folder import read_lines
+
+
+@dataclass(frozen=True)
+class DatasetRows:
+    """The rows of a dataset, mapped to a flow's inputs. Can be read again and again; streams."""
+
+    file: Path
+    mappings: Mappings
+
+    def __iter__(self) -> Iterator[Row]:
+        for line, (_, values) in enumerate(read_rows(self.file)):
+            try:
+                inputs = apply(self.mappings, values, {})
+            except MappingError as error:
+                yield Row(line, row_key(values), {}, str(error))
+            else:
+                yield Row(line, row_key(inputs), inputs)
+
+
+@dataclass(frozen=True)
+class EvaluationRows:
+    """For each row of a bulk run: the row of the evaluation dataset with the same number, and the run's outputs.
+
+    A row that failed in the bulk run, or that the dataset has no partner for, comes with its ``error``: it stays in
+    the denominator. Keys are those of the bulk run, so that scores can be paired with another run's.
+    """
+
+    file: Path
+    mappings: Mappings
+    run: Path
+
+    def __iter__(self) -> Iterator[Row]:
+        partners = enumerate(read_rows(self.file))
+        line = -1
+        values: dict[str, Any] = {}
+        for record in read_lines(self.run):
+            while line < record["line"]:
+                line, (_, values) = next(partners, (record["line"] + 1, (0, {})))
+            yield self._joined(record, values if line == record["line"] else None)
+
+    def _joined(self, record: dict[str, Any], values: dict[str, Any] | None) -> Row:
+        number, key = record["line"], record["key"]
+        if record["status"] != "completed":
+            problem = (record.get("error") or {}).get("message", "no reason given")
+            return Row(number, key, {}, f"The row failed in the bulk run: {problem}")
+        if values is None:
+            return Row(number, key, {}, f"{self.file.name} has no row {number + 1}.")
+        run = {"outputs": record["outputs"] or {}, "inputs": record["inputs"]}
+        try:
+            return Row(number, key, apply(self.mappings, values, run))
+        except MappingError as error:
+            return Row(number, key, {}, str(error))
+
+
+def count_rows(file: Path) -> int:
+    """The number of rows of a dataset.
+
+    Raises:
+        ExperimentError: a row that cannot be read, with its line.
+    """
+    return sum(1 for _ in read_rows(file))
+
+
+def content_hash(file: Path) -> str:
+    """The SHA-256 (hexadecimal) of a file's content, read in pieces."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

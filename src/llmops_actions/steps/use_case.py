@@ -1,0 +1,166 @@
+"""Opens a use case for a step: the experiment, its flow and sweep, and all that the flow gets from outside."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from llmops_actions.errors import ExperimentError, Location, UsageError
+from llmops_actions.experiment.connections import Connection, point_at
+from llmops_actions.experiment.environment import (
+    Missing,
+    experiment_variables,
+    flow_environment,
+    resolve_arguments,
+)
+from llmops_actions.experiment.experiment import Experiment
+from llmops_actions.experiment.flows import Flow, load_flow, resolve
+from llmops_actions.experiment.loading import load_experiment
+from llmops_actions.experiment.offline import offline_environment, point_program_at
+from llmops_actions.experiment.price_file import find_prices, read_prices
+from llmops_actions.experiment.prices import PriceTable
+from llmops_actions.experiment.program import Program
+from llmops_actions.experiment.sweep import SweepError, Variation, make_variations, select_variations
+from llmops_actions.experiment.variables import Variables
+from llmops_actions.steps.inputs import OfflineInputs, SweepInputs, UseCaseInputs
+from llmops_actions.steps.services import OFFLINE_MODEL_VARIABLE, Services
+from llmops_actions.work_folder import WorkFolder
+
+PLAIN = Variation("default", is_default=True)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What programs get from outside. ``offline_url`` is the stand-in model's address, if that is what answers."""
+
+    variables: Variables = field(repr=False)
+    connections: Mapping[str, Connection]
+    environment: Mapping[str, str] = field(repr=False)
+    missing: tuple[Missing, ...] = ()
+    offline_url: str | None = None
+    lenient: bool = False
+    """Leave a variable that nobody defines as it is written, where nothing is run."""
+
+    def program(self, flow: Flow, variation: Variation) -> Program:
+        """The flow with a variation, its constructor arguments resolved.
+
+        Raises:
+            UsageError: a variable that the arguments ask for is not defined.
+            ExperimentError: the variation does not fit the flow.
+        """
+        program = resolve(flow, variation)
+        place = flow.init_file.locate() if flow.init_file else flow.document.locate()
+        init, missing = resolve_arguments(program.init, self.variables, place)
+        if not self.lenient:
+            require_nothing_missing(missing)
+        program = replace(program, init=init)
+        return point_program_at(program, self.offline_url) if self.offline_url else program
+
+
+@dataclass(frozen=True)
+class UseCase:
+    """A use case with its sweep, ready to be planned."""
+
+    experiment: Experiment
+    flow: Flow
+    variations: tuple[Variation, ...]
+    prices: PriceTable
+    work_folder: WorkFolder
+    selected: tuple[Variation, ...]
+
+
+def open_use_case(inputs: UseCaseInputs, services: Services, sweep: SweepInputs | None = None) -> UseCase:
+    """Load the experiment, its flow and its variations; ``sweep`` narrows them.
+
+    Raises:
+        UsageError: no such use case, or no such variation.
+        ExperimentError: what the user wrote cannot be used.
+    """
+    experiment = load_experiment(services.directory / inputs.use_case, inputs.env)
+    flow = load_flow(experiment.flow)
+    try:
+        variations = make_variations(
+            flow.variants,
+            experiment.variants,
+            experiment.hyperparameters,
+            flow.own_values,
+            experiment.max_variations,
+        )
+    except SweepError as error:
+        raise ExperimentError(str(error), experiment.sweep_location) from error
+    try:
+        selected = select_variations(variations, sweep.variations if sweep else ())
+    except SweepError as error:
+        raise UsageError(str(error)) from error
+    return UseCase(
+        experiment=experiment,
+        flow=flow,
+        variations=variations,
+        prices=_prices(experiment, services.directory, sweep.prices if sweep else None),
+        work_folder=WorkFolder.of(services.directory / inputs.work_dir, experiment.name, inputs.env),
+        selected=selected,
+    )
+
+
+def _prices(experiment: Experiment, directory: Path, given: Path | None) -> PriceTable:
+    if given is not None and not (directory / given).is_file():
+        raise UsageError(f"The price table `{given}` does not exist.")
+    file = directory / given if given else find_prices(experiment.folder, experiment.repository)
+    return read_prices(file) if file else PriceTable()
+
+
+@contextlib.contextmanager
+def surroundings(experiment: Experiment, inputs: OfflineInputs, services: Services) -> Iterator[Surroundings]:
+    """What programs get from outside; with ``offline`` a stand-in model is there for as long as the block lasts.
+
+    Raises:
+        UsageError: variables that nobody defines, with who asks for them.
+    """
+    if not inputs.offline:
+        found = _resolved(experiment, services, None)
+        require_nothing_missing(found.missing)
+        yield found
+        return
+    url = services.environ.get(OFFLINE_MODEL_VARIABLE)
+    with contextlib.ExitStack() as stack:
+        if not url:
+            url = stack.enter_context(services.offline_model()).url
+            services.progress.note(f"A stand-in answers instead of a language model, at {url}.")
+        found = _resolved(experiment, services, url)
+        require_nothing_missing(found.missing)
+        yield found
+
+
+def unresolved_surroundings(experiment: Experiment, services: Services) -> Surroundings:
+    """The surroundings for a look at what would run: nothing is started, nothing has to be defined."""
+    return replace(_resolved(experiment, services, None), lenient=True)
+
+
+def _resolved(experiment: Experiment, services: Services, url: str | None) -> Surroundings:
+    offline = offline_environment(url) if url else {}
+    variables = experiment_variables(experiment, {**services.environ, **offline})
+    found = flow_environment(experiment, variables)
+    connections = dict(found.connections)
+    missing = found.missing
+    if url:
+        replaced = {name: each for name, each in connections.items() if each.is_model}
+        places = {each.location for each in replaced.values()}
+        connections |= {name: point_at(each, url) for name, each in replaced.items()}
+        missing = tuple(each for each in missing if each.asked_by not in places)
+    return Surroundings(variables, connections, {**found.variables, **offline}, missing, url)
+
+
+def require_nothing_missing(missing: tuple[Missing, ...] | list[Missing]) -> None:
+    """Refuse to go on without a variable.
+
+    Raises:
+        UsageError: which variables are missing, and which file asks for each.
+    """
+    if missing:
+        lines = [str(each) for each in missing]
+        raise UsageError(
+            "\n".join(["Variables are missing; set them in the environment or in `.env`:", *lines]),
+            Location(missing[0].asked_by.file, missing[0].asked_by.line, missing[0].asked_by.column),
+        )
