@@ -1,0 +1,1 @@
+"""The four kinds of program behind one small protocol."""
