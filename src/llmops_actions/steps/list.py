@@ -63,8 +63,7 @@ def run(inputs: ListInputs, services: Services) -> Outcome[ListOutputs]:
     ]
     header = ["path", "name", "flow", "datasets", "evaluators", "environments"]
     summary = table(header, rows, "lllrrl") if entries else f"No folder below {markdown(root)} has an experiment.yaml."
-    verdict = "failed" if findings else "passed"
-    return Outcome(verdict, ListOutputs(use_cases=tuple(entries)), summary, tuple(findings))
+    return Outcome("failed" if findings else "passed", ListOutputs(use_cases=tuple(entries)), summary, tuple(findings))
 
 
 def _entry(folder: Path, root: Path) -> UseCaseEntry:

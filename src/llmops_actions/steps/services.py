@@ -72,7 +72,8 @@ def _local_runner(engine: str) -> Runner:
     if engine == "promptflow":
         from llmops_actions.platforms.local.promptflow_pool import PromptFlowPoolRunner
 
-        return PromptFlowPoolRunner()
+        runner: Runner = PromptFlowPoolRunner()
+        return runner
     from llmops_actions.platforms.local.runner import LocalRunner
 
     return LocalRunner()

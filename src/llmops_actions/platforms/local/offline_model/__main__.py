@@ -8,15 +8,13 @@ however that ends.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 
 from llmops_actions.errors import LlmopsError
+from llmops_actions.platforms.local.offline_model.foreground import serve_until_stopped
 from llmops_actions.platforms.local.offline_model.settings import FAULTS, Settings, parse_faults
 
 
@@ -25,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         settings = _settings(options)
-        asyncio.run(_serve(settings, options.until_stdin_closes))
+        serve_until_stopped(settings, _announce, until_stdin_closes=options.until_stdin_closes)
     except LlmopsError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -67,30 +65,10 @@ def _settings(options: argparse.Namespace) -> Settings:
     )
 
 
-async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
-    from llmops_actions.platforms.local.offline_model.rules import answer
-    from llmops_actions.platforms.local.offline_model.server import serve
-
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if until_stdin_closes:
-        threading.Thread(target=_wait_for_end_of_stdin, args=(loop, stop), daemon=True).start()
-    await serve(answer, settings, _announce, stop)
-
-
 def _announce(url: str) -> None:
     sys.stderr.write(f"llmops offline-model: a rule-based stand-in, not a language model, at {url}\n")
     sys.stdout.write(json.dumps({"url": url, "pid": os.getpid(), "stand_in": True}) + "\n")
     sys.stdout.flush()
-
-
-def _wait_for_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Read standard input to its end; not through `sys.stdin`, whose lock would block the exit."""
-    while os.read(0, 4096):
-        pass
-    loop.call_soon_threadsafe(stop.set)
 
 
 if __name__ == "__main__":

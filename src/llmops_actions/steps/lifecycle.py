@@ -1,0 +1,117 @@
+"""``lifecycle``: the steps one after another, stopping where a verdict says so."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import BaseModel, Field, create_model
+
+from llmops_actions.outcome import Finding, Verdict
+from llmops_actions.reporting.text import markdown, table
+from llmops_actions.steps import load_step
+from llmops_actions.steps.declaration import Inputs, Names, Outcome, Outputs, Step
+from llmops_actions.steps.services import OFFLINE_MODEL_VARIABLE, Services
+
+PARTS: tuple[str, ...] = ("validate", "bulk-run", "evaluate")
+"""The steps of the lifecycle, in their order. A new step joins by its name."""
+
+
+def _inputs() -> type[Inputs]:
+    """The inputs of all parts together: a word means the same in each of them."""
+    fields: dict[str, Any] = {}
+    for name in PARTS:
+        for field, details in load_step(name).inputs.model_fields.items():
+            fields.setdefault(field, (details.annotation, details))
+    fields["skip"] = (Names, Field((), description=f"Steps to leave out, of {', '.join(PARTS)}."))
+    model: type[Inputs] = create_model(
+        "LifecycleInputs", __base__=Inputs, __doc__="The inputs of every part.", **fields
+    )
+    return model
+
+
+class PartOutcome(BaseModel):
+    """How one part ended."""
+
+    step: str
+    verdict: Verdict
+    outputs: dict[str, Any]
+
+
+class LifecycleOutputs(Outputs):
+    """What ran."""
+
+    steps: tuple[PartOutcome, ...] = Field((), description="Every step that ran, with its verdict and outputs.")
+    stopped_at: str = Field("", description="The step whose verdict stopped the lifecycle; empty if none did.")
+
+
+@dataclass(frozen=True)
+class _Ended:
+    step: Step[Any, Any]
+    outcome: Outcome[Any]
+
+
+def run(inputs: Inputs, services: Services) -> Outcome[LifecycleOutputs]:
+    """Run the parts; the first verdict that is not ``passed`` ends the lifecycle with that verdict.
+
+    With ``offline`` one stand-in model serves all parts.
+    """
+    skipped = _skipped(inputs)
+    ended: list[_Ended] = []
+    with contextlib.ExitStack() as stack:
+        shared = _with_one_model(inputs, services, stack)
+        for name in PARTS:
+            if name in skipped:
+                continue
+            step = load_step(name)
+            shared.progress.phase(name)
+            ended.append(_Ended(step, step.run(_inputs_of(step, inputs), shared)))
+            if ended[-1].outcome.verdict != "passed":
+                break
+    return _outcome(ended)
+
+
+def _skipped(inputs: Inputs) -> Sequence[str]:
+    from llmops_actions.errors import UsageError
+
+    skipped: Sequence[str] = getattr(inputs, "skip", ())
+    for name in skipped:
+        if name not in PARTS:
+            raise UsageError(f"`{name}` is no step of the lifecycle; its steps are {', '.join(PARTS)}.")
+    return skipped
+
+
+def _with_one_model(inputs: Inputs, services: Services, stack: contextlib.ExitStack) -> Services:
+    if not getattr(inputs, "offline", False) or services.environ.get(OFFLINE_MODEL_VARIABLE):
+        return services
+    url = stack.enter_context(services.offline_model()).url
+    services.progress.note(f"A stand-in answers instead of a language model, at {url}.")
+    return replace(services, environ={**services.environ, OFFLINE_MODEL_VARIABLE: url})
+
+
+def _inputs_of(step: Step[Any, Any], inputs: Inputs) -> Inputs:
+    values = {name: getattr(inputs, name) for name in step.inputs.model_fields if name in inputs.model_fields_set}
+    part: Inputs = step.inputs.model_validate(values)
+    return part
+
+
+def _outcome(ended: Sequence[_Ended]) -> Outcome[LifecycleOutputs]:
+    verdict: Verdict = ended[-1].outcome.verdict if ended else "passed"
+    outputs = LifecycleOutputs(
+        steps=tuple(
+            PartOutcome(
+                step=each.step.name, verdict=each.outcome.verdict, outputs=each.outcome.outputs.model_dump(mode="json")
+            )
+            for each in ended
+        ),
+        stopped_at="" if verdict == "passed" else ended[-1].step.name,
+    )
+    findings: list[Finding] = [finding for each in ended for finding in each.outcome.findings]
+    parts = [f"## {each.step.name}\n\n{each.outcome.summary}" for each in ended]
+    parts.append(table(["step", "verdict"], [[markdown(each.step.name), each.outcome.verdict] for each in ended]))
+    return Outcome(verdict, outputs, "\n\n".join(parts), tuple(findings))
+
+
+STEP: Step[Inputs, LifecycleOutputs] = Step("lifecycle", _inputs(), LifecycleOutputs, run)
