@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.events import CollectionEndEvent, CollectionStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from llmops_actions.errors import ExperimentError, Location
@@ -16,10 +17,11 @@ KeyPath = tuple[str | int, ...]
 
 MAX_BYTES = 1_000_000
 MAX_VALUES = 50_000
+MAX_CHARACTERS = 10_000_000
 MAX_DEPTH = 50
 
 _Composer: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_TEXT_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
+_TEXT_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "timestamp", "value", "merge")}
 _SCALAR_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float")}
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
@@ -78,22 +80,39 @@ def read_yaml(file: Path) -> Document:
 def parse_yaml(text: str, file: Path, first_line: int = 1) -> Document:
     """Parse YAML ``text`` that stands in ``file`` from ``first_line`` on (see :func:`read_yaml`)."""
     try:
+        _check_nesting(text, file, first_line)
         node = yaml.compose(text, Loader=_Composer)
     except yaml.YAMLError as error:
-        raise _syntax_error(error, file, first_line) from error
-    except RecursionError as error:
-        raise ExperimentError(f"More than {MAX_DEPTH} levels of nesting.", Location(file)) from error
+        raise _syntax_error(error, text, file, first_line) from error
     builder = _Builder(file, first_line)
     value = None if node is None else builder.build(node, (), 0)
     return Document(file, value, builder.positions)
 
 
-def _syntax_error(error: yaml.YAMLError, file: Path, first_line: int) -> ExperimentError:
+def _check_nesting(text: str, file: Path, first_line: int) -> None:
+    """Refuse deep nesting before the tree is made: libyaml makes it by recursion in C, which ends the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Composer):
+        if isinstance(event, CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            mark: Any = event.start_mark
+            place = Location(file, mark.line + first_line, mark.column + 1)
+            raise ExperimentError(f"More than {MAX_DEPTH} levels of nesting.", place)
+
+
+def _syntax_error(error: yaml.YAMLError, text: str, file: Path, first_line: int) -> ExperimentError:
+    if isinstance(error, yaml.reader.ReaderError):
+        before = text.encode(errors="replace")[: error.position]
+        place = Location(file, before.count(b"\n") + first_line)
+        return ExperimentError(f"Not valid YAML: {error.reason} (character {error.character!r}).", place)
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error)
     context = getattr(error, "context", None)
-    place = Location(file, mark.line + first_line, mark.column + 1) if mark else Location(file)
-    hint = " YAML is indented by spaces, not tabs." if "\\t" in problem else ""
+    place = Location(file, mark.line + first_line, mark.column + 1) if mark else Location(file, first_line)
+    hint = " YAML is indented by spaces, not tabs." if "cannot start any token" in problem else ""
     return ExperimentError(f"Not valid YAML: {f'{context}, ' if context else ''}{problem}.{hint}", place)
 
 
@@ -104,52 +123,80 @@ class _Builder:
         self._file = file
         self._first_line = first_line
         self._values = 0
+        self._characters = 0
         self._scalars = yaml.constructor.SafeConstructor()
         self.positions: dict[KeyPath, tuple[int, int]] = {}
 
     def build(self, node: Node, path: KeyPath, depth: int) -> Any:
-        self._values += 1
-        if self._values > MAX_VALUES:
-            raise self._error(node, f"The file expands to more than {MAX_VALUES:,} values (anchors and aliases?).")
-        if depth > MAX_DEPTH:
-            raise self._error(node, f"More than {MAX_DEPTH} levels of nesting.")
         self.positions[path] = self._position(node)
-        if isinstance(node, ScalarNode):
-            return self._scalar(node)
+        if isinstance(node, MappingNode):
+            return self._mapping(node, path, depth)
+        self._count(node, depth)
         if isinstance(node, SequenceNode):
-            return [self.build(child, path + (index,), depth + 1) for index, child in enumerate(node.value)]
-        return self._mapping(node, path, depth)
+            self._require_tag(node, "tag:yaml.org,2002:seq")
+            return [self.build(child, (*path, index), depth + 1) for index, child in enumerate(node.value)]
+        return self._scalar(node)
 
     def _mapping(self, node: Node, path: KeyPath, depth: int) -> dict[str, Any]:
-        own: dict[str, Any] = {}
+        self._count(node, depth)
+        self._require_tag(node, "tag:yaml.org,2002:map")
         merged: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE_TAG:
+                merged = {**self._merged(value_node, path, depth), **merged}
+        own: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE_TAG:
-                sources = value_node.value if isinstance(value_node, SequenceNode) else [value_node]
-                for source in sources:
-                    if not isinstance(source, MappingNode):
-                        raise self._error(source, "`<<` merges mappings only.")
-                    merged = {**self._mapping(source, path, depth + 1), **merged}
                 continue
-            if not isinstance(key_node, ScalarNode):
-                raise self._error(key_node, "A key must be plain text.")
-            key = key_node.value
+            key = self._key(key_node)
             if key in own:
                 raise self._error(key_node, f"The key `{key}` is already there, in line {lines[key]}. Keep one.")
             lines[key] = self._position(key_node)[0]
-            own[key] = self.build(value_node, (*path, key), depth + 1)
-            self.positions[(*path, key)] = self._position(key_node)
+            key_path: KeyPath = (*path, key)
+            own[key] = self.build(value_node, key_path, depth + 1)
+            self.positions[key_path] = self._position(key_node)
         return {**merged, **own}
 
-    def _scalar(self, node: ScalarNode) -> Any:
+    def _merged(self, node: Node, path: KeyPath, depth: int) -> dict[str, Any]:
+        """What ``<<`` brings in: of several mappings the first one wins."""
+        merged: dict[str, Any] = {}
+        for source in node.value if isinstance(node, SequenceNode) else [node]:
+            if not isinstance(source, MappingNode):
+                raise self._error(source, "`<<` merges mappings only.")
+            merged = {**self._mapping(source, path, depth + 1), **merged}
+        return merged
+
+    def _key(self, node: Node) -> str:
+        if not isinstance(node, ScalarNode) or node.tag not in _TEXT_TAGS | _SCALAR_TAGS:
+            raise self._error(node, "A key must be plain text.")
+        self._characters += len(node.value)
+        return str(node.value)
+
+    def _count(self, node: Node, depth: int) -> None:
+        self._values += 1
+        self._characters += len(node.value) if isinstance(node, ScalarNode) else 0
+        if self._values > MAX_VALUES or self._characters > MAX_CHARACTERS:
+            raise self._error(
+                node,
+                f"The file expands to more than {MAX_VALUES:,} values or {MAX_CHARACTERS:,} characters: "
+                "too many aliases.",
+            )
+        if depth > MAX_DEPTH:
+            raise self._error(node, f"More than {MAX_DEPTH} levels of nesting.")
+
+    def _require_tag(self, node: Node, expected: str) -> None:
+        if node.tag != expected:
+            raise self._error(node, f"The tag `{node.tag}` is not allowed: only plain YAML values are read.")
+
+    def _scalar(self, node: Node) -> Any:
         if node.tag in _TEXT_TAGS:
             return node.value
         if node.tag in _SCALAR_TAGS:
             try:
                 return self._scalars.construct_object(node)
-            except (ValueError, yaml.YAMLError) as error:
-                raise self._error(node, f"`{node.value}` is not a valid value here. Quote it.") from error
+            except (ValueError, KeyError, IndexError, yaml.YAMLError) as error:
+                raise self._error(node, f"`{_shortened(node.value)}` is not a valid value here. Quote it.") from error
         raise self._error(node, f"The tag `{node.tag}` is not allowed: only plain YAML values are read.")
 
     def _position(self, node: Node) -> tuple[int, int]:
@@ -158,3 +205,7 @@ class _Builder:
     def _error(self, node: Node, message: str) -> ExperimentError:
         line, column = self._position(node)
         return ExperimentError(message, Location(self._file, line, column))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}…"
