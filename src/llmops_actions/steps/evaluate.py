@@ -25,7 +25,7 @@ from llmops_actions.steps.planning import (
     without_address,
 )
 from llmops_actions.steps.rows import EvaluationRows, content_hash
-from llmops_actions.steps.running import INPUT_ERROR, judge, run_settings, total_cost, usage_records, worst
+from llmops_actions.steps.running import judge, run_settings, total_cost, usage_records, worst
 from llmops_actions.steps.services import Services
 from llmops_actions.steps.use_case import PLAIN, Surroundings, UseCase, open_use_case, surroundings
 from llmops_actions.work_folder import (
@@ -89,8 +89,8 @@ def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
         )
         records, judged = [], []
         for evaluation, result in zip(evaluations, results, strict=True):
-            record, own_failures = _score(evaluation, result, folder)
-            records.append(record)
+            records.append(_score(evaluation, result, folder))
+            own_failures = result.failed - evaluation.run.failed
             what = f"{evaluation.evaluator.name} on {evaluation.run.name}"
             rows = evaluation.bulk_run.folder / "rows.jsonl"
             judged.append(judge(what, result, own_failures, inputs.max_failed_rows, rows))
@@ -177,19 +177,16 @@ def _evaluations(
             yield _Evaluation(bulk_run, document, evaluator, mapped, folder.scores(evaluator.name, name))
 
 
-def _score(evaluation: _Evaluation, result: RunResult, folder: WorkFolder) -> tuple[EvaluationRecord, int]:
-    """Write the scores; the record for ``metrics.json``, and how many rows failed in the evaluator itself."""
+def _score(evaluation: _Evaluation, result: RunResult, folder: WorkFolder) -> EvaluationRecord:
+    """Write the scores; the record for ``metrics.json``."""
     totals = ScoreTotals()
-    own_failures = 0
 
     def records() -> Iterator[dict[str, object]]:
-        nonlocal own_failures
         for row in read_lines(evaluation.bulk_run.folder / "rows.jsonl"):
             completed = row["status"] == "completed"
             outputs = row["outputs"] if completed else None
             scores = scores_of(outputs) if outputs is not None else None
             totals.add(scores)
-            own_failures += not completed and (row.get("error") or {}).get("type") != INPUT_ERROR
             yield {
                 "schema_version": 1,
                 "line": row["line"],
@@ -201,7 +198,7 @@ def _score(evaluation: _Evaluation, result: RunResult, folder: WorkFolder) -> tu
             }
 
     write_lines(evaluation.scores, records())
-    record = EvaluationRecord(
+    return EvaluationRecord(
         run=evaluation.run.name,
         variation=evaluation.run.variation.name,
         dataset=evaluation.run.dataset.name,
@@ -219,7 +216,6 @@ def _score(evaluation: _Evaluation, result: RunResult, folder: WorkFolder) -> tu
         error=result.error,
         duration=round(result.duration, 3),
     )
-    return record, own_failures
 
 
 def _metric_record(metric: Metric) -> MetricRecord:

@@ -14,6 +14,9 @@ from llmops_actions.experiment.mapping import MappingError, Mappings, apply
 from llmops_actions.platforms.ports import Row
 from llmops_actions.work_folder import read_lines
 
+FAILED_BEFORE = "The row failed in the bulk run"
+"""How the error of a row starts that an evaluator never got to see."""
+
 
 @dataclass(frozen=True)
 class DatasetRows:
@@ -57,7 +60,7 @@ class EvaluationRows:
         number, key = record["line"], record["key"]
         if record["status"] != "completed":
             problem = (record.get("error") or {}).get("message", "no reason given")
-            return Row(number, key, {}, f"The row failed in the bulk run: {problem}")
+            return Row(number, key, {}, f"{FAILED_BEFORE}: {problem}")
         if values is None:
             return Row(number, key, {}, f"{self.file.name} has no row {number + 1}.")
         run = {"outputs": record["outputs"] or {}, "inputs": record["inputs"]}

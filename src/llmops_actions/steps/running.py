@@ -14,10 +14,8 @@ from llmops_actions.outcome import Finding, Verdict
 from llmops_actions.platforms.ports import RunResult, RunSettings, Usage
 from llmops_actions.reporting.text import one_line
 from llmops_actions.steps.inputs import EngineInputs
+from llmops_actions.steps.rows import FAILED_BEFORE
 from llmops_actions.work_folder import UsageRecord, read_lines
-
-INPUT_ERROR = "InputError"
-"""The error type of a row that could not be run because its input is missing (see ``platforms.ports.Row``)."""
 
 SHOWN_PROBLEMS = 3
 SHOWN_LINES = 5
@@ -94,11 +92,11 @@ class Problems:
 
 
 def read_problems(rows: Path) -> Problems:
-    """The reasons why rows in ``rows.jsonl`` failed, those apart whose input was missing already."""
+    """The reasons why rows in ``rows.jsonl`` failed, those apart that had failed in the bulk run before."""
     problems = Problems()
     for record in read_lines(rows):
         error = record.get("error")
-        if record["status"] != "completed" and error:
+        if record["status"] != "completed" and error and not error["message"].startswith(FAILED_BEFORE):
             node = f" in node {error['node']}" if error.get("node") else ""
             problems.add(record["line"], f"{error['type']}{node}: {one_line(error['message'], 300)}")
     return problems
