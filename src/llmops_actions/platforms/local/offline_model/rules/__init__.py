@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llmops_actions.platforms.local.offline_model.rules import classify, extract, summarise
+from llmops_actions.platforms.local.offline_model.rules import classify, extract, mathematics, summarise
 from llmops_actions.platforms.local.offline_model.rules.prompt import Prompt, Task, parse
 from llmops_actions.platforms.local.offline_model.rules.text import clip
 from llmops_actions.platforms.local.offline_model.types import ChatRequest
@@ -28,5 +28,6 @@ def _echo(prompt: Prompt, request: ChatRequest) -> str:
 _RULES: dict[Task, Callable[[Prompt, ChatRequest], str]] = {
     Task.CLASSIFY: classify.answer,
     Task.EXTRACT: extract.answer,
+    Task.MATHEMATICS: mathematics.answer,
     Task.SUMMARISE: summarise.answer,
 }
