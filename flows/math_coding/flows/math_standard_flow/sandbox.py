@@ -29,8 +29,8 @@ SYNTAX = _names(
     """Module Expr Assign AugAssign AnnAssign FunctionDef Return Pass If For While Break Continue Assert Try
     ExceptHandler Raise Import ImportFrom alias arguments arg keyword Lambda comprehension BoolOp BinOp UnaryOp Compare
     IfExp Call Constant Name Attribute Subscript Slice Starred NamedExpr List Tuple Set Dict ListComp SetComp DictComp
-    GeneratorExp JoinedStr FormattedValue Load Store And Or Not Invert UAdd USub Add Sub Mult Div FloorDiv Mod Pow LShift
-    RShift BitOr BitXor BitAnd MatMult Eq NotEq Lt LtE Gt GtE Is IsNot In NotIn"""
+    GeneratorExp JoinedStr FormattedValue Load Store And Or Not Invert UAdd USub Add Sub Mult Div FloorDiv Mod Pow
+    LShift RShift BitOr BitXor BitAnd MatMult Eq NotEq Lt LtE Gt GtE Is IsNot In NotIn"""
 )
 
 
