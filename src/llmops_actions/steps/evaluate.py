@@ -105,7 +105,8 @@ def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
     verdicts: list[Verdict] = [verdict for verdict, _ in judged]
     verdict = worst([*verdicts, "failed"] if stale else verdicts)
     findings = (*stale, *(finding for _, finding in judged if finding))
-    return Outcome(verdict, outputs, summarise(records), findings)
+    where = f"Metrics: {markdown(folder.metrics, 500)}; a line for each row: {markdown(folder.root / 'scores', 500)}"
+    return Outcome(verdict, outputs, f"{summarise(records)}\n\n{where}", findings)
 
 
 def _chosen(use_case: UseCase, names: Sequence[str]) -> list[Evaluator]:
