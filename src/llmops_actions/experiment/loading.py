@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +14,19 @@ from llmops_actions.experiment.mapping import MappingError, Mappings, parse_sour
 from llmops_actions.experiment.model import (
     ConnectionBlock,
     DatasetBlock,
+    EvaluatorBlock,
     EvaluatorDatasetBlock,
     ExperimentFile,
 )
 from llmops_actions.experiment.parsing import nearest_name, parse_document
+from llmops_actions.experiment.paths import git_root
 from llmops_actions.experiment.yaml_source import Document, KeyPath, read_yaml
 
 FILE_NAME = "experiment.yaml"
 REMOTE_PREFIX = "azureml:"
-_FROM_THE_BASE = ("name", "flow", "schema_reference")
+
+_ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 @dataclass(frozen=True)
@@ -36,58 +41,76 @@ def load_experiment(use_case: Path, environment: str | None = None, file_name: s
     """Load ``<use case>/experiment.yaml`` with the overlay ``experiment.<environment>.yaml``, if there is one.
 
     Each block of the overlay replaces the base's whole block; an empty ``evaluators:`` means none; ``name`` and
-    ``flow`` always come from the base.
+    ``flow`` always come from the base. Evaluators that the overlay leaves to the base keep those of their datasets
+    that the overlay still has, with the overlay's source; an evaluator may be left with none.
 
     Raises:
         UsageError: no such use case.
         ExperimentError: a file cannot be read, breaks a rule, or names what does not exist.
     """
     folder, file = _find_files(use_case, file_name)
-    base = _read(file)
-    overlay_file = file.with_name(f"{file.stem}.{environment}{file.suffix}") if environment else None
-    overlay = _read(overlay_file) if overlay_file and overlay_file.is_file() else None
+    repository = find_repository(folder)
+    base = _read(file, repository)
+    if not base.content.name:
+        raise ExperimentError("`name` is missing; add `name: …`.", base.document.locate())
+    overlay_file = _overlay_file(file, environment) if environment else None
+    overlay = _read(overlay_file, repository) if overlay_file and overlay_file.is_file() else None
 
     def block(name: str) -> _Source:
         return overlay if overlay and name in overlay.content.model_fields_set else base
 
-    repository = find_repository(folder)
     resolver = _Resolver(folder, repository)
     datasets = resolver.datasets(block("datasets"), base)
-    sweep = block("hyperparameters")
     return Experiment(
         name=base.content.name,
         folder=folder,
         repository=repository,
         environment=environment,
-        flow=resolver.flow(base),
+        flow=resolver.flow(base, base.content.name),
         file=base.document.locate(),
         overlay=overlay.document.file if overlay else None,
         datasets=datasets,
-        evaluators=resolver.evaluators(block("evaluators"), datasets, inherited=block("evaluators") is not overlay),
+        evaluators=resolver.evaluators(block("evaluators"), datasets, _known_names(block, base)),
         connections=_connections(block("connections")),
         runtime=block("runtime").content.runtime,
         variants=block("variants").content.variants,
-        hyperparameters=sweep.content.hyperparameters,
+        hyperparameters=block("hyperparameters").content.hyperparameters,
         max_variations=block("max_variations").content.max_variations,
         gates=tuple(block("gates").content.gates),
         deployment=block("deployment").content.deployment,
-        sweep_location=sweep.document.locate(("hyperparameters",)),
+        sweep_location=_sweep_location(block),
     )
+
+
+def _sweep_location(block: Callable[[str], _Source]) -> Location:
+    name = "hyperparameters" if block("hyperparameters").content.hyperparameters else "variants"
+    return block(name).document.locate((name,))
+
+
+def _known_names(block: Callable[[str], _Source], base: _Source) -> frozenset[str]:
+    """The datasets that evaluators may name: those that stand in their own file, else the other file's.
+
+    An overlay that empties ``datasets:`` leaves its evaluators the names of the base.
+    """
+    evaluators, datasets = block("evaluators"), block("datasets")
+    source = base if evaluators is base or not datasets.content.datasets else datasets
+    return frozenset(each.name for each in source.content.datasets)
 
 
 def find_repository(folder: Path) -> Path:
     """The folder that no path may leave: the nearest one above with ``.git``, else the use case's parent."""
-    for candidate in (folder, *folder.parents):
-        if (candidate / ".git").exists():
-            return candidate
-    return folder.parent
+    return git_root(folder) or folder.parent
 
 
 def _find_files(use_case: Path, file_name: str) -> tuple[Path, Path]:
-    folder = use_case.resolve()
-    if folder.is_file():
+    try:
+        folder = use_case.resolve()
+        is_file, is_folder = folder.is_file(), folder.is_dir()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UsageError(f"`{str(use_case)!r}` cannot be a use case: {error}.") from error
+    if is_file:
         return folder.parent, folder
-    if not folder.is_dir():
+    if not is_folder:
         raise UsageError(f"There is no use case `{use_case}`. `llmops list` shows those of a repository.")
     file = folder / file_name
     if not file.is_file():
@@ -97,8 +120,18 @@ def _find_files(use_case: Path, file_name: str) -> tuple[Path, Path]:
     return folder, file
 
 
-def _read(file: Path) -> _Source:
+def _overlay_file(file: Path, environment: str) -> Path:
+    if not _ENVIRONMENT.fullmatch(environment):
+        raise UsageError(f"`{environment}` cannot name an environment: use letters, digits, `.`, `_` and `-`.")
+    return file.with_name(f"{file.stem}.{environment}{file.suffix}")
+
+
+def _read(file: Path, repository: Path) -> _Source:
+    if not file.resolve().is_relative_to(repository):
+        raise ExperimentError(f"The file is a link that leaves the repository ({repository}).", Location(file))
     document = read_yaml(file)
+    if document.value is None:
+        return _Source(document, ExperimentFile())
     return _Source(document, parse_document(document, ExperimentFile))
 
 
@@ -107,6 +140,9 @@ def _connections(source: _Source) -> tuple[tuple[ConnectionBlock, Location], ...
     found = []
     for index, block in enumerate(source.content.connections):
         place = source.document.locate(("connections", index))
+        settings = block.model_fields_set | set(block.model_extra or {})
+        if block.connection_type is None and settings != {"name"}:
+            raise ExperimentError(f"The connection `{block.name}` has no `connection_type`; add it.", place)
         if block.name in seen:
             raise ExperimentError(f"The connection `{block.name}` is already there, at {seen[block.name]}.", place)
         seen[block.name] = place
@@ -121,10 +157,9 @@ class _Resolver:
     folder: Path
     repository: Path
 
-    def flow(self, base: _Source) -> Path:
+    def flow(self, base: _Source, experiment: str) -> Path:
         written = base.content.flow
-        name = written or base.content.name
-        candidates = [name, f"flows/{name}"] if written else [f"flows/{name}", name]
+        candidates = [written, f"flows/{written}"] if written else [f"flows/{experiment}", experiment]
         return self._find(candidates, base.document.locate(("flow",)), "flow", is_flow)
 
     def datasets(self, source: _Source, base: _Source) -> tuple[MappedDataset, ...]:
@@ -134,7 +169,6 @@ class _Resolver:
         found: dict[str, MappedDataset] = {}
         for index, block in enumerate(blocks):
             path: KeyPath = ("datasets", index)
-            _require(source.document, path, block, ("source", "mappings"))
             if block.name in found:
                 place = source.document.locate((*path, "name"))
                 raise ExperimentError(f"The dataset `{block.name}` is already there. Names are unique.", place)
@@ -142,69 +176,50 @@ class _Resolver:
         return tuple(found.values())
 
     def evaluators(
-        self, source: _Source, datasets: Sequence[MappedDataset], *, inherited: bool
+        self, source: _Source, datasets: Sequence[MappedDataset], names: Collection[str]
     ) -> tuple[Evaluator, ...]:
-        """The evaluators. Those ``inherited`` from the base may name datasets that the overlay left out: dropped."""
-        known = {each.dataset.name: each.dataset for each in datasets}
+        """The evaluators. ``names``: datasets that they may name; of these, only ``datasets`` are run over."""
+        active = {each.dataset.name: each.dataset for each in datasets}
         found: dict[str, Evaluator] = {}
         for index, block in enumerate(source.content.evaluators):
             path: KeyPath = ("evaluators", index)
             if block.name in found:
                 place = source.document.locate((*path, "name"))
                 raise ExperimentError(f"The evaluator `{block.name}` is already there. Names are unique.", place)
-            place = source.document.locate((*path, "flow"))
-            name = block.flow or block.name
-            flow = self._find(
-                [name, f"flows/{name}"] if block.flow else [f"flows/{name}", name], place, "flow", is_flow
+            written = block.flow
+            candidates = [written, f"flows/{written}"] if written else [f"flows/{block.name}", block.name]
+            found[block.name] = Evaluator(
+                name=block.name,
+                path=self._find(candidates, source.document.locate((*path, "flow")), "flow", is_flow),
+                datasets=self._evaluator_datasets(source.document, path, block, active, names),
+                location=source.document.locate(path),
             )
-            mapped = [
-                self._evaluator_dataset(source.document, (*path, "datasets", number), each, known)
-                for number, each in enumerate(block.datasets)
-                if not (
-                    inherited
-                    and datasets
-                    and (each.reference or each.name) not in known
-                    and self._known_in(source, each)
-                )
-            ]
-            found[block.name] = Evaluator(block.name, flow, tuple(mapped), source.document.locate(path))
         return tuple(found.values())
 
-    @staticmethod
-    def _known_in(source: _Source, block: EvaluatorDatasetBlock) -> bool:
-        return (block.reference or block.name) in {each.name for each in source.content.datasets}
-
-    def _evaluator_dataset(
-        self, document: Document, path: KeyPath, block: EvaluatorDatasetBlock, known: dict[str, Dataset]
-    ) -> MappedDataset:
-        place = document.locate(path)
-        _require(document, path, block, ("mappings",))
-        if block.name in known:
-            for key in ("source", "reference"):
-                if getattr(block, key) is not None:
-                    raise ExperimentError(
-                        f"`{block.name}` is a dataset of the experiment, so it takes no `{key}` here. "
-                        "Remove it, or give the new dataset a name of its own.",
-                        document.locate((*path, key)),
-                    )
-            return self._mapped(document, path, block, known[block.name])
-        if block.source is None or block.reference is None:
-            lacking = "source" if block.source is None else "reference"
-            nearest = nearest_name(block.name, list(known))
-            hint = f" Did you mean `{nearest}`?" if nearest else ""
-            raise ExperimentError(
-                f"`{block.name}` is no dataset of the experiment, so it needs `source` and `reference`; "
-                f"`{lacking}` is missing.{hint}",
-                place,
-            )
-        if block.reference not in known:
-            nearest = nearest_name(block.reference, list(known))
-            hint = f"Did you mean `{nearest}`?" if nearest else f"There are {', '.join(known) or 'none'}."
-            raise ExperimentError(
-                f"The referenced dataset `{block.reference}` is not defined. {hint}",
-                document.locate((*path, "reference")),
-            )
-        return self._mapped(document, path, block, self._dataset(document, path, block), block.reference)
+    def _evaluator_datasets(
+        self,
+        document: Document,
+        path: KeyPath,
+        evaluator: EvaluatorBlock,
+        active: Mapping[str, Dataset],
+        names: Collection[str],
+    ) -> tuple[MappedDataset, ...]:
+        mapped = []
+        seen = set()
+        for index, block in enumerate(evaluator.datasets):
+            place: KeyPath = (*path, "datasets", index)
+            if block.name in seen:
+                message = f"The evaluator has the dataset `{block.name}` already. Name it once."
+                raise ExperimentError(message, document.locate((*place, "name")))
+            seen.add(block.name)
+            _check_evaluator_dataset(document, place, block, names)
+            if block.reference is None:
+                if block.name in active:
+                    mapped.append(self._mapped(document, place, block, active[block.name]))
+            elif block.reference in active or block.name in active:
+                dataset = self._dataset(document, place, block)
+                mapped.append(self._mapped(document, place, block, dataset, block.reference))
+        return tuple(mapped)
 
     def _mapped(
         self,
@@ -222,32 +237,71 @@ class _Resolver:
             if len(block.source.split(":")) != 3 or not all(block.source.split(":")):
                 raise ExperimentError(f"`{block.source}` is not `azureml:<name>:<version>`.", place)
             return Dataset(block.name, block.source, None, block.description)
-        candidates = [block.source, f"data/{block.source}"]
-        return Dataset(
-            block.name, block.source, self._find(candidates, place, "dataset", Path.exists), block.description
-        )
+        file = self._find([block.source, f"data/{block.source}"], place, "dataset", Path.exists)
+        if not file.is_file():
+            raise ExperimentError(f"The dataset `{block.source}` is no file. Name one file as its source.", place)
+        return Dataset(block.name, block.source, file, block.description)
 
     def _find(self, candidates: Sequence[str], place: Location, what: str, fits: Callable[[Path], bool]) -> Path:
         paths = [self._inside(candidate, place) for candidate in candidates]
         for path in paths:
-            if fits(path):
-                return path
-        shown = " nor ".join(f"`{path.relative_to(self.repository)}`" for path in paths)
-        raise ExperimentError(f"The {what} `{candidates[0]}` does not exist: neither {shown}.", place)
+            try:
+                if fits(path):
+                    return path
+            except OSError as error:
+                message = f"The {what} `{_shown(candidates[0])}` cannot be looked at: {error.strerror}."
+                raise ExperimentError(message, place) from error
+        shown = " and ".join(f"`{path.relative_to(self.repository)}`" for path in dict.fromkeys(paths))
+        hint = " Write `/` between folders." if "\\" in candidates[0] else ""
+        raise ExperimentError(f"The {what} `{candidates[0]}` does not exist: looked for {shown}.{hint}", place)
 
     def _inside(self, written: str, place: Location) -> Path:
-        if "\0" in written:
-            raise ExperimentError("A path holds a NUL character.", place)
-        path = (self.folder / written).resolve()
+        if _DRIVE.match(written):
+            raise ExperimentError(f"`{written}` is a path of one machine. Write it from the use case's folder.", place)
+        try:
+            path = (self.folder / written).resolve()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ExperimentError(f"`{_shown(written)}` is no usable path: {error}.", place) from error
         if not path.is_relative_to(self.repository):
-            raise ExperimentError(f"The path `{written}` leaves the repository ({self.repository}).", place)
+            raise ExperimentError(
+                f"The path `{written}` leaves the repository ({self.repository}). Move what it names inside.", place
+            )
         return path
 
 
-def _require(document: Document, path: KeyPath, block: DatasetBlock, keys: Sequence[str]) -> None:
-    for key in keys:
-        if key not in block.model_fields_set:
-            raise ExperimentError(f"The dataset `{block.name}` has no `{key}`; add it.", document.locate(path))
+def _shown(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _check_evaluator_dataset(
+    document: Document, path: KeyPath, block: EvaluatorDatasetBlock, names: Collection[str]
+) -> None:
+    """One of the experiment's datasets by its name alone, or a new one with ``source`` and ``reference``."""
+    if block.name in names:
+        for key in ("source", "reference"):
+            if getattr(block, key) is not None:
+                raise ExperimentError(
+                    f"`{block.name}` is a dataset of the experiment, so it takes no `{key}` here. "
+                    "Remove it, or give the new dataset a name of its own.",
+                    document.locate((*path, key)),
+                )
+        return
+    if block.source is None or block.reference is None:
+        lacking = "source" if block.source is None else "reference"
+        nearest = nearest_name(block.name, list(names))
+        hint = f" Did you mean `{nearest}`?" if nearest else ""
+        raise ExperimentError(
+            f"`{block.name}` is no dataset of the experiment, so it needs `source` and `reference`; "
+            f"`{lacking}` is missing.{hint}",
+            document.locate(path),
+        )
+    if block.reference not in names:
+        nearest = nearest_name(block.reference, list(names))
+        hint = f"Did you mean `{nearest}`?" if nearest else f"There are {', '.join(sorted(names)) or 'none'}."
+        raise ExperimentError(
+            f"The referenced dataset `{block.reference}` is not defined. {hint}",
+            document.locate((*path, "reference")),
+        )
 
 
 def _mappings(document: Document, path: KeyPath, block: DatasetBlock) -> Mappings:

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\s/\\]+$")]
+NAME_PATTERN = r"^[^\s/\\:*?\"<>|\x00-\x1f.][^\s/\\:*?\"<>|\x00-\x1f]*$"
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NAME_PATTERN)]
+"""A name becomes part of file names: no spaces, slashes or what file systems refuse, and no dot in front."""
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 DEFAULT_MAX_VARIATIONS = 32
 
+_ALL_VARIANTS = ("*", None)
+_DEFAULT_VARIANTS = ("default",)
+_SHORT_NAMES = {"rpm": "requests_per_minute", "tpm": "tokens_per_minute"}
+
+
+def _or_null(schema: dict[str, Any]) -> None:
+    """An empty block (``evaluators:``) is written as null."""
+    schema["type"] = [schema["type"], "null"]
+
+
+def _variants_schema(schema: dict[str, Any]) -> None:
+    for option in schema["anyOf"]:
+        if "enum" in option:
+            option["enum"] = [*option["enum"], *_DEFAULT_VARIANTS, *_ALL_VARIANTS]
+            option.pop("type", None)
+
 
 class _Block(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class DatasetBlock(_Block):
@@ -26,7 +44,7 @@ class DatasetBlock(_Block):
     )
     description: str | None = Field(None, description="What the dataset is for; goes with it when it is registered.")
     mappings: dict[str, Any] = Field(
-        description="For each input of the flow: ${data.<column>} or a literal value.", default_factory=dict
+        description="For each input of the flow: ${data.<column>} or a literal value.", json_schema_extra=_or_null
     )
 
     @field_validator("mappings", mode="before")
@@ -48,7 +66,7 @@ class EvaluatorDatasetBlock(DatasetBlock):
     mappings: dict[str, Any] = Field(
         description="For each input of the evaluator: ${data.<column>}, ${run.outputs.<output>}, "
         "${target.<output>} or a literal value.",
-        default_factory=dict,
+        json_schema_extra=_or_null,
     )
 
 
@@ -66,19 +84,43 @@ class EvaluatorBlock(_Block):
 class ConnectionBlock(BaseModel):
     """A connection of any type that prompt flow knows; further keys are the settings of that type."""
 
-    model_config = ConfigDict(extra="allow", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="allow")
 
     name: Name = Field(description="Name by which flows refer to the connection.")
     connection_type: str | None = Field(
         None,
         description="Type of the connection, such as AzureOpenAIConnection, OpenAIConnection, CustomConnection.",
     )
-    configs: dict[str, Any] = Field(default_factory=dict, description="Settings of a custom connection.")
-    secrets: dict[str, Any] = Field(
-        default_factory=dict, description="Secrets of a custom connection: ${NAME} references, never values."
+    configs: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of a custom connection.", json_schema_extra=_or_null
     )
-    requests_per_minute: int | None = Field(None, gt=0, description="Rate limit of the service; rows are paced by it.")
-    tokens_per_minute: int | None = Field(None, gt=0, description="Token limit of the service; rows are paced by it.")
+    secrets: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Secrets of a custom connection: ${NAME} references, never values.",
+        json_schema_extra=_or_null,
+    )
+    requests_per_minute: int | None = Field(
+        None,
+        gt=0,
+        strict=True,
+        description="Rate limit of the service (also written rpm); rows are paced by it.",
+    )
+    tokens_per_minute: int | None = Field(
+        None,
+        gt=0,
+        strict=True,
+        description="Token limit of the service (also written tpm); rows are paced by it.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_names(cls, value: Any) -> Any:
+        return {_SHORT_NAMES.get(key, key): each for key, each in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("configs", "secrets", mode="before")
+    @classmethod
+    def _empty_is_nothing(cls, value: Any) -> Any:
+        return {} if value is None else value
 
 
 class ExperimentFile(_Block):
@@ -88,38 +130,50 @@ class ExperimentFile(_Block):
     `flow` always come from the base.
     """
 
-    model_config = ConfigDict(
-        extra="forbid", str_strip_whitespace=True, title="llmops-actions experiment", populate_by_name=True
-    )
+    model_config = ConfigDict(extra="forbid", title="llmops-actions experiment")
 
     schema_reference: str | None = Field(
         None, alias="$schema", description="Address of this schema, for editors; not used otherwise."
     )
-    name: Name = Field(description="Name of the experiment, and of the model that it registers.")
+    name: Name | None = Field(
+        None, description="Name of the experiment, and of the model that it registers. An overlay may leave it out."
+    )
     flow: Text | None = Field(None, description="Path to the flow; flows/<name> or <name> when it is not given.")
     connections: list[ConnectionBlock] = Field(
-        default_factory=list, description="Connections that the flows use; secrets as ${NAME} references."
+        default_factory=list,
+        description="Connections that the flows use; secrets as ${NAME} references.",
+        json_schema_extra=_or_null,
     )
-    datasets: list[DatasetBlock] = Field(default_factory=list, description="Datasets that the flow is run over.")
-    evaluators: list[EvaluatorBlock] = Field(default_factory=list, description="Evaluators of the runs.")
+    datasets: list[DatasetBlock] = Field(
+        default_factory=list, description="Datasets that the flow is run over.", json_schema_extra=_or_null
+    )
+    evaluators: list[EvaluatorBlock] = Field(
+        default_factory=list, description="Evaluators of the runs.", json_schema_extra=_or_null
+    )
     runtime: str | None = Field(None, description="Prompt flow runtime in Azure ML; automatic when it is not given.")
     variants: Literal["all", "defaults"] | list[Text] = Field(
         "all",
         description="Which node variants are run: all, defaults, or a list of <node>.<variant>; nodes not in the "
         "list keep their default.",
+        json_schema_extra=_variants_schema,
     )
     hyperparameters: dict[str, dict[str, list[Any]]] = Field(
         default_factory=dict,
         description="Values to sweep: <node>: {<input>: [values]} for a dag flow, init: {<argument>: [values]} for "
         "a flex class, model: {<setting>: [values]} for a prompty.",
+        json_schema_extra=_or_null,
     )
     max_variations: int = Field(
-        DEFAULT_MAX_VARIATIONS, ge=1, description="A sweep with more variations than this is refused."
+        DEFAULT_MAX_VARIATIONS, ge=1, strict=True, description="A sweep with more variations than this is refused."
     )
     gates: list[dict[str, Any]] = Field(
-        default_factory=list, description="Rules that decide whether the results are good enough."
+        default_factory=list,
+        description="Rules that decide whether the results are good enough.",
+        json_schema_extra=_or_null,
     )
-    deployment: dict[str, Any] = Field(default_factory=dict, description="How the flow is deployed.")
+    deployment: dict[str, Any] = Field(
+        default_factory=dict, description="How the flow is deployed.", json_schema_extra=_or_null
+    )
 
     @field_validator("connections", "datasets", "evaluators", "gates", mode="before")
     @classmethod
@@ -134,6 +188,6 @@ class ExperimentFile(_Block):
     @field_validator("variants", mode="before")
     @classmethod
     def _star_is_all(cls, value: Any) -> Any:
-        return (
-            {"*": "all", "default": "defaults", None: "all"}.get(value, value) if not isinstance(value, list) else value
-        )
+        if value is None or isinstance(value, str):
+            return "all" if value in _ALL_VARIANTS else "defaults" if value in _DEFAULT_VARIANTS else value
+        return value

@@ -44,7 +44,14 @@ def _problem(details: ErrorDetails, document: Document, model: type[BaseModel]) 
         missing = details["loc"][-1]
         return place, f"`{missing}` is missing in {where}; add `{missing}: …`."
     if kind == "string_pattern_mismatch":
-        return place, f"`{where}` must not hold spaces or slashes: {details['input']!r}."
+        return place, (
+            f"`{where}` becomes part of file names: it starts without a dot and holds no spaces, slashes or any of "
+            f'`:*?"<>|` (found {_shown(details["input"])}).'
+        )
+    if path[:1] == ("connections",):
+        return place, f"`{where}`: {details['msg']}."
+    if kind == "string_type" and isinstance(details["input"], str | int | float):
+        return place, f"`{where}` must be text, not {details['input']!r}. Put it in quotes."
     return place, f"`{where}`: {details['msg']} (found {_shown(details['input'])})."
 
 

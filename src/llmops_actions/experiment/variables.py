@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from llmops_actions.experiment.yaml_source import read_text
 
 _REFERENCE = re.compile(r"\$\{([^${}]+)\}")
 
@@ -29,11 +32,11 @@ class Variables:
         """The value of ``name``.
 
         With an ``owner`` (a connection, a constructor argument) ``<OWNER>_<NAME>`` is tried first, since it is the
-        more specific one; every name as written, then upper-cased.
+        more specific one; every name as written, then upper-cased, then with ``_`` for what no variable's name holds.
         """
         names = [f"{owner}_{name}", name] if owner else [name]
         for source in (self.environment, self.dotenv):
-            for candidate in (spelling for each in names for spelling in (each, each.upper())):
+            for candidate in (spelling for each in names for spelling in (each, each.upper(), expected_name(each))):
                 if source.get(candidate):
                     return source[candidate]
         return None
@@ -63,13 +66,17 @@ def is_reference(text: object) -> bool:
 
 
 def read_variables(environment: Mapping[str, str], folders: Iterable[Path]) -> Variables:
-    """The variables of ``environment`` and of the ``.env`` files in ``folders`` (the first folder wins)."""
+    """The variables of ``environment`` and of the ``.env`` files in ``folders`` (the first folder wins).
+
+    Raises:
+        ExperimentError: a ``.env`` that cannot be read, or is not UTF-8.
+    """
     merged: dict[str, str] = {}
     for folder in folders:
         file = folder / ".env"
         if file.is_file():
             from dotenv import dotenv_values
 
-            for name, value in dotenv_values(file, interpolate=False).items():
-                merged.setdefault(name, value or "")
+            for name, value in dotenv_values(stream=io.StringIO(read_text(file)), interpolate=False).items():
+                merged[name] = merged.get(name) or value or ""
     return Variables(dict(environment), merged)
