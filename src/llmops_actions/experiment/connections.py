@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from llmops_actions.errors import ExperimentError, Location
 from llmops_actions.experiment.model import ConnectionBlock
 from llmops_actions.experiment.parsing import nearest_name
-from llmops_actions.experiment.variables import Variables
+from llmops_actions.experiment.variables import Variables, plain_text
 
 ENDPOINT_KEYS: Mapping[str, str | None] = {
     "AzureOpenAIConnection": "api_base",
@@ -71,23 +71,31 @@ def connection_type(written: str, location: Location | None = None) -> str:
 def resolve_connection(block: ConnectionBlock, variables: Variables, location: Location) -> Connection:
     """Resolve one connection; ``api_key: ${api_key}`` of connection ``aoai`` is looked up as ``AOAI_API_KEY`` first.
 
+    A setting without a value is left out.
+
     Raises:
-        ExperimentError: a type that prompt flow does not know.
+        ExperimentError: a type that prompt flow does not know, or a setting that is a list or a mapping.
     """
     kind = connection_type(block.connection_type or "", location)
     missing: list[str] = []
 
-    def resolved(value: object) -> str:
-        resolution = variables.resolve(str(value), block.name)
-        missing.extend(resolution.missing)
-        return resolution.text
+    def resolved(settings: Mapping[str, object]) -> dict[str, str]:
+        texts = {}
+        for key, value in settings.items():
+            if isinstance(value, dict | list):
+                raise ExperimentError(f"`{key}` of the connection `{block.name}` must be one plain value.", location)
+            if value is not None:
+                resolution = variables.resolve(plain_text(value), block.name)
+                missing.extend(resolution.missing)
+                texts[key] = resolution.text
+        return texts
 
-    settings = {_setting_name(kind, key): resolved(value) for key, value in (block.model_extra or {}).items()}
+    settings = {_setting_name(kind, key): text for key, text in resolved(block.model_extra or {}).items()}
     secret_keys = set(settings) if kind in _CUSTOM else {"api_key"}
     configs = {key: value for key, value in settings.items() if key not in secret_keys}
     secrets = {key: value for key, value in settings.items() if key in secret_keys}
-    configs |= {key: resolved(value) for key, value in block.configs.items()}
-    secrets |= {key: resolved(value) for key, value in block.secrets.items()}
+    configs |= resolved(block.configs)
+    secrets |= resolved(block.secrets)
     return Connection(
         name=block.name,
         type=kind,
@@ -101,7 +109,7 @@ def resolve_connection(block: ConnectionBlock, variables: Variables, location: L
 
 
 def _setting_name(kind: str, key: str) -> str:
-    return ENDPOINT_KEYS[kind] or key if key in _ADDRESSES else key
+    return (ENDPOINT_KEYS[kind] or key) if key in _ADDRESSES else key
 
 
 def point_at(connection: Connection, url: str) -> Connection:

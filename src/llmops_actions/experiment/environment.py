@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 from llmops_actions.errors import ExperimentError, Location
 from llmops_actions.experiment.connections import Connection, resolve_connection
 from llmops_actions.experiment.experiment import Experiment
-from llmops_actions.experiment.variables import Variables, is_reference, read_variables
+from llmops_actions.experiment.variables import Variables, is_one_reference, is_reference, plain_text, read_variables
 from llmops_actions.experiment.yaml_source import read_yaml
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 ENVIRONMENT_FILE = Path("environment") / "env.yaml"
 
 
@@ -46,14 +48,15 @@ def experiment_variables(experiment: Experiment, environ: Mapping[str, str]) -> 
 def flow_environment(experiment: Experiment, variables: Variables) -> FlowEnvironment:
     """Resolve ``environment/env.yaml`` and the connections.
 
-    A variable of ``env.yaml`` that the process's environment has as well keeps that value, as the established
-    templates do. Everything in ``.env`` is handed to the flow.
+    A variable of ``env.yaml`` that the environment or ``.env`` has as well keeps that value, as the established
+    templates do; one without a value must be there. Everything in ``.env`` is handed to the flow, too. A name of
+    ``env.yaml`` in small letters is handed over as written and in capitals.
 
     Raises:
         ExperimentError: a file that cannot be read, or a connection type that does not exist.
     """
     missing: list[Missing] = []
-    values = dict(variables.dotenv)
+    values = {name: variables.environment.get(name) or value for name, value in variables.dotenv.items()}
     file = experiment.folder / ENVIRONMENT_FILE
     if file.is_file():
         values.update(_environment_file(file, variables, missing))
@@ -77,38 +80,42 @@ def _environment_file(file: Path, variables: Variables, missing: list[Missing]) 
         raise ExperimentError("It must hold names and values of environment variables.", document.locate())
     values = {}
     for name, written in document.value.items():
-        from_process = variables.environment.get(name)
-        if from_process:
-            values[name] = from_process
-            continue
+        place = document.locate((name,))
         if isinstance(written, dict | list):
-            raise ExperimentError(f"`{name}` must be one plain value.", document.locate((name,)))
-        resolution = variables.resolve("" if written is None else _plain(written))
-        missing.extend(Missing(each, document.locate((name,))) for each in resolution.missing)
+            raise ExperimentError(f"`{name}` must be one plain value.", place)
+        if not _VARIABLE.fullmatch(name):
+            raise ExperimentError(f"`{name}` cannot be the name of an environment variable.", place)
+        own = f"${{{name}}}"
+        given = variables.find(name) is not None or written is None
+        resolution = variables.resolve(own if given else plain_text(written))
+        missing.extend(Missing(each, place) for each in resolution.missing)
         if not resolution.missing:
-            values[name] = resolution.text
+            values[name] = values[name.upper()] = resolution.text
     return values
-
-
-def _plain(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def resolve_arguments(
     arguments: Mapping[str, Any], variables: Variables, place: Location
 ) -> tuple[dict[str, Any], list[Missing]]:
-    """Replace ``${NAME}`` in constructor arguments; ``model_config.api_key`` is also ``MODEL_CONFIG_API_KEY``."""
+    """Replace ``${NAME}`` in constructor arguments.
+
+    ``{"model_config": {"api_key": "${key}"}}`` is ``MODEL_CONFIG_KEY``, ``KEY`` or, named by its place as in the
+    established templates, ``MODEL_CONFIG_API_KEY``.
+    """
     missing: list[Missing] = []
 
-    def resolved(value: Any, owner: str) -> Any:
+    def resolved(value: Any, owner: str, named: str) -> Any:
         if isinstance(value, Mapping):
-            return {key: resolved(nested, owner) for key, nested in value.items()}
+            return {key: resolved(nested, owner, f"{named}_{key}") for key, nested in value.items()}
         if isinstance(value, list):
-            return [resolved(nested, owner) for nested in value]
+            return [resolved(nested, owner, named) for nested in value]
         if not is_reference(value):
             return value
         resolution = variables.resolve(value, owner)
+        by_place = variables.find(named) if resolution.missing and is_one_reference(value) else None
+        if by_place is not None:
+            return by_place
         missing.extend(Missing(name, place) for name in resolution.missing)
         return resolution.text
 
-    return {name: resolved(value, name) for name, value in arguments.items()}, missing
+    return {name: resolved(value, name, name) for name, value in arguments.items()}, missing

@@ -40,13 +40,13 @@ def parse_source(value: Any) -> MappingSource:
     """
     match = _REFERENCE.match(value.strip()) if isinstance(value, str) else None
     if match is None:
-        if isinstance(value, str) and "${data:" in value:
-            raise MappingError(f"`{value}` has a colon; write `${{data.<column>}}`.")
         return MappingSource("literal", value=value)
     reference = match[1].strip()
     for kind in _KINDS:
         if reference.startswith(f"{kind}.") and len(reference) > len(kind) + 1:
             return MappingSource(kind, reference[len(kind) + 1 :])
+    if ":" in reference:
+        raise MappingError(f"`{value}` has a colon where a dot belongs; write `${{data.<column>}}`.")
     raise MappingError(
         f"`{value}` names no known source. Use `${{data.<column>}}`, `${{run.outputs.<output>}}`, "
         "`${target.<output>}` or a plain value."

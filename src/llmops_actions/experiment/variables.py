@@ -60,9 +60,19 @@ def expected_name(name: str, owner: str | None = None) -> str:
     return re.sub(r"[^A-Z0-9_]", "_", (f"{owner}_{name}" if owner else name).upper())
 
 
+def plain_text(value: object) -> str:
+    """A plain YAML value as the text of a variable: ``true`` and ``false`` as YAML writes them."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def is_reference(text: object) -> bool:
     """Whether ``text`` holds a ``${NAME}``."""
     return isinstance(text, str) and bool(_REFERENCE.search(text))
+
+
+def is_one_reference(text: str) -> bool:
+    """Whether ``text`` is a ``${NAME}`` and nothing else."""
+    return _REFERENCE.fullmatch(text.strip()) is not None
 
 
 def read_variables(environment: Mapping[str, str], folders: Iterable[Path]) -> Variables:
