@@ -65,6 +65,12 @@ def constructor_of(flow: Flow) -> Signature | None:
     return _signature(definition, "__init__") if isinstance(definition, ast.ClassDef) else None
 
 
+def entry_signature(flow: Flow) -> Signature | None:
+    """The signature of what is called for each row: the function, or ``__call__`` of the class."""
+    definition, _ = _entry(flow.document, flow.folder)
+    return _signature(definition, "__call__")
+
+
 def connections_used(init: Mapping[str, Any], constructor: Signature | None) -> Iterator[tuple[str, str]]:
     """(argument, connection name) for each connection that the constructor arguments name."""
     for name, value in init.items():
