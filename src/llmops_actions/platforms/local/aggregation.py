@@ -59,7 +59,10 @@ def read(spool: Path, private: Path) -> Iterator[Any]:
             file, offset = places[line]
             streams[file].seek(offset)
             entry = json.loads(streams[file].readline())
-            yield entry["value"] if "value" in entry else pickle.loads(base64.b64decode(entry["pickle"]))
+            if "value" in entry:
+                yield entry["value"]
+            else:
+                yield pickle.loads(base64.b64decode(entry["pickle"]))  # noqa: S301 - written by this session alone
     finally:
         for stream in streams.values():
             stream.close()

@@ -187,25 +187,22 @@ class Child:
 
 
 _shared_lock = threading.Lock()
-_shared: ForkServer | None = None
+_shared: list[ForkServer] = []
 
 
 def shared_fork_server() -> ForkServer:
     """The fork server of this process: started when first asked for, and again should it have died."""
-    global _shared
     with _shared_lock:
-        if _shared is None or not _shared.alive:
-            if _shared is None:
-                atexit.register(_close_shared)
-            else:
-                _shared.close()
-            _shared = ForkServer()
-        return _shared
+        if not _shared:
+            atexit.register(_close_shared)
+        elif not _shared[0].alive:
+            _shared.pop().close()
+        if not _shared:
+            _shared.append(ForkServer())
+        return _shared[0]
 
 
 def _close_shared() -> None:
-    global _shared
     with _shared_lock:
-        if _shared is not None:
-            _shared.close()
-            _shared = None
+        while _shared:
+            _shared.pop().close()

@@ -40,7 +40,7 @@ def serve(descriptor: int, scratch: str, import_path: list[str]) -> NoReturn:
     try:
         server.run(wake_up)
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - it goes to the log, and the process ends
         traceback.print_exc()
     finally:
         server.kill_all()
@@ -60,12 +60,12 @@ class _Server:
     def run(self, wake_up: int) -> None:
         """Answer requests until the parent is gone."""
         while True:
-            ready, _, _ = select.select([self._control, wake_up], [], [])
+            ready, _, _ = select.select([self._control.fileno(), wake_up], [], [])
             if wake_up in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wake_up, 4096)
                 self._reap()
-            if self._control in ready and not self._answer():
+            if self._control.fileno() in ready and not self._answer():
                 return
 
     def kill_all(self) -> None:
@@ -90,8 +90,7 @@ class _Server:
             from llmops_actions.platforms.local import preloading
 
             preloading.preload(self._scratch)
-        except Exception:
-            # A child that misses something will say so in its own words; here it goes to the server's log.
+        except Exception:  # noqa: BLE001 - a child that misses something says so in its own words
             traceback.print_exc()
 
     def _fork(self, descriptor: int) -> None:
@@ -110,10 +109,10 @@ class _Server:
             self._control.close()
             for own in self._own:
                 os.close(own)
-            from llmops_actions.platforms.local import worker
+            from llmops_actions.platforms.local.worker import run
 
-            code = worker.run(socket.socket(fileno=descriptor))
-        except BaseException:
+            code = run(socket.socket(fileno=descriptor))
+        except BaseException:  # noqa: BLE001 - it goes to the log, and the process ends
             traceback.print_exc()
         finally:
             sys.stderr.flush()

@@ -19,7 +19,7 @@ MOST_ABANDONED = 8
 """Threads that a child may have given up before it is replaced."""
 
 
-@dataclass
+@dataclass(eq=False)
 class InFlight:
     """A row that a child runs. Times are on ``time.monotonic``'s clock."""
 
@@ -28,10 +28,19 @@ class InFlight:
     throttles: tuple[Throttle, ...]
     cancelled: float | None = None
 
+    def join(self, throttle: Throttle) -> None:
+        """The row turns out to count for ``throttle``, too."""
+        if throttle not in self.throttles:
+            self.throttles = (*self.throttles, throttle)
+            throttle.in_flight += 1
 
-@dataclass
+
+@dataclass(eq=False)
 class Hand:
-    """A child and what it is doing. ``alone``: it runs suspects, one at a time."""
+    """A child and what it is doing.
+
+    ``alone``: it runs suspects, one at a time. ``aggregating``: since when.
+    """
 
     child: Child
     run: RunState
@@ -40,7 +49,7 @@ class Hand:
     alone: bool = False
     ready: bool = False
     draining: bool = False
-    aggregating: bool = False
+    aggregating: float | None = None
     abandoned: int = 0
     in_flight: dict[int, InFlight] = field(default_factory=dict)
     threads: dict[int, SlotStarted] = field(default_factory=dict)
@@ -51,6 +60,11 @@ class Hand:
     def stacks(self) -> Path:
         """Where the child's ``faulthandler`` writes."""
         return self.setup.scratch / STACKS_FILE
+
+    @property
+    def folder(self) -> Path:
+        """The user's own folder."""
+        return self.setup.program.folder
 
     def begin(self) -> None:
         """Tell the child what it is for."""
@@ -86,9 +100,11 @@ class Hand:
         """Send the child a message."""
         self.child.send(message)
 
-    def end(self, by_force: bool) -> None:
-        """End the child and remove its folder."""
-        if not by_force:
-            self.child.send(Stop())
+    def dismiss(self) -> None:
+        """Tell the child that there is no more to do; it ends by itself."""
+        self.child.send(Stop())
+
+    def end(self) -> None:
+        """End the child, whatever it does, and remove its folder."""
         self.child.kill()
         shutil.rmtree(self.setup.scratch, ignore_errors=True)

@@ -79,7 +79,8 @@ def use_meter(meter: Meter) -> None:
 
 def follow_threads() -> None:
     """Let threads that user code starts count for the row that started them."""
-    start, submit = threading.Thread.start, concurrent.futures.ThreadPoolExecutor.submit
+    start: Any = threading.Thread.start
+    submit: Any = concurrent.futures.ThreadPoolExecutor.submit
     if hasattr(start, "__wrapped__"):
         return
 
@@ -97,8 +98,11 @@ def follow_threads() -> None:
         meter = _current.get()
         return submit(self, fn if meter is None else _with_meter(meter, fn), *args, **kwargs)
 
-    threading.Thread.start = start_for_row  # type: ignore[method-assign]
-    concurrent.futures.ThreadPoolExecutor.submit = submit_for_row  # type: ignore[method-assign]
+    for kind, name, replacement in (
+        (threading.Thread, "start", start_for_row),
+        (concurrent.futures.ThreadPoolExecutor, "submit", submit_for_row),
+    ):
+        setattr(kind, name, replacement)
 
 
 def _with_meter(meter: Meter, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -22,7 +22,7 @@ import openai
 from openai import _base_client as base_client
 
 from llmops_actions.experiment.prices import PriceTable
-from llmops_actions.platforms.local.metering import Meter, current_meter
+from llmops_actions.platforms.local.metering import current_meter
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
@@ -92,8 +92,8 @@ def install(policy: CallPolicy) -> None:
             except (openai.APIError, ValueError) as error:
                 attempt.failed(error)
 
-    base_client.SyncAPIClient.request = call  # type: ignore[method-assign,assignment]
-    base_client.AsyncAPIClient.request = call_async  # type: ignore[method-assign,assignment]
+    base_client.SyncAPIClient.request = call  # type: ignore[method-assign]
+    base_client.AsyncAPIClient.request = call_async  # type: ignore[method-assign]
 
 
 class _Call:
@@ -118,12 +118,16 @@ class _Call:
         if limits and not isinstance(options.timeout, (int, float)):
             options.timeout = max(0.1, min(limits))
         if self._stream and "chat/completions" in options.url and isinstance(options.json_data, dict):
-            if "stream_options" not in options.json_data and not self._asked_for_usage:
-                self._asked_for_usage = True
-                options.json_data = {**options.json_data, "stream_options": {"include_usage": True}}
+            self._ask_for_usage(options)
         self._tried += 1
         self._meter.count_attempt(self._host)
         return options
+
+    def _ask_for_usage(self, options: Any) -> None:
+        """Ask for the tokens of a stream, once: a service that does not know the word gets the call without it."""
+        if "stream_options" not in options.json_data and not self._asked_for_usage:
+            self._asked_for_usage = True
+            options.json_data = {**options.json_data, "stream_options": {"include_usage": True}}
 
     def pause_seconds(self) -> float:
         """How long to wait before the next attempt.
@@ -162,7 +166,7 @@ class _Call:
         if getattr(error, "status_code", None) == 429 and is_retried(error):
             self._policy.gates.close(self._host, wanted if wanted is not None else _FIRST_PAUSE)
         remaining = self._meter.remaining()
-        pause = wanted if wanted is not None else backoff(self._tried, random.random())
+        pause = wanted if wanted is not None else backoff(self._tried, random.random())  # noqa: S311 - no secret hangs on it
         too_late = remaining is not None and pause >= remaining
         if not is_retried(error) or self._tried >= self._policy.attempts or too_late:
             _raise_final(error)
@@ -222,7 +226,7 @@ def _usage(answer: Any) -> tuple[str, int, int]:
     if hasattr(answer, "http_response"):
         try:
             body = answer.http_response.json()
-        except Exception:
+        except ValueError:
             return "", 0, 0
         usage = body.get("usage") or {}
         return (
@@ -260,22 +264,22 @@ async def _count_async(chunks: AsyncIterator[Any], count: Callable[[Any], None],
 
 def _raise_final(error: Exception) -> NoReturn:
     """Raise ``error`` as its own type that is also a user error of prompt flow, which prompt flow never retries."""
-    final = _final_type(type(error))
+    kind: Any = type(error)
+    final = _final_type(kind)
     if final is not None:
         error.__class__ = final
     raise error
 
 
 @functools.cache
-def _final_type(kind: type[Exception]) -> type[Exception] | None:
+def _final_type(kind: Any) -> type[Exception] | None:
     try:
         from promptflow.exceptions import UserErrorException
     except ImportError:
         return None
     if issubclass(kind, UserErrorException):
         return None
-    final = type(kind.__name__, (kind, UserErrorException), {"message": "", "__module__": kind.__module__})
-    return final
+    return type(kind.__name__, (kind, UserErrorException), {"message": "", "__module__": kind.__module__})
 
 
 def share_http_clients() -> None:

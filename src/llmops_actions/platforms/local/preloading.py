@@ -55,7 +55,7 @@ def preload(scratch: Path) -> None:
     _warm_up_openai()
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:
-        print(f"threads alive before a fork: {others}", file=sys.stderr)
+        sys.stderr.write(f"threads alive before a fork: {others}\n")
     gc.collect()
     gc.freeze()
 

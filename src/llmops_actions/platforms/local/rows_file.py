@@ -110,7 +110,7 @@ class RowsFile:
                     target.write(source.readline())
             target.flush()
             os.fsync(target.fileno())
-        os.replace(ordered, self.path)
+        ordered.replace(self.path)
 
     def close(self) -> None:
         """Close the file; what is written stays."""
@@ -163,6 +163,7 @@ def _entries(path: Path) -> Iterator[tuple[int, int, dict[str, Any] | None]]:
         for text in stream:
             if not text.endswith(b"\n"):
                 return
+            entry = None
             try:
                 entry = json.loads(text)
                 valid = isinstance(entry, dict) and {"status", "error", "usage", "attempts"} <= entry.keys()

@@ -23,12 +23,11 @@ STATE_VERSION = 1
 
 @dataclass(frozen=True)
 class PendingRow:
-    """A row that waits. ``deaths``: how many children died while it was in flight."""
+    """A row that waits. ``inputs`` is its JSON object."""
 
     line: int
     key: str
     inputs: bytes
-    deaths: int = 0
 
 
 @dataclass
@@ -84,10 +83,18 @@ class RunState:
         """The file with what aggregation needs."""
         return self._spool_path
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether a row waits. Rows that cannot run end here."""
+        if not self.suspects and not self._returned and (row := self._read_row()) is not None:
+            self._returned.append(row)
+        return bool(self.suspects or self._returned)
+
     def next_row(self) -> PendingRow | None:
-        """The next row to run, ``None`` when there is none for now. Rows that cannot run end here."""
-        if self._returned:
-            return self._returned.popleft()
+        """The next row to run, ``None`` when there is none for now."""
+        return self._returned.popleft() if self._returned else self._read_row()
+
+    def _read_row(self) -> PendingRow | None:
         for row in self._source:
             if self.rows.has_ended(row.line):
                 continue
@@ -204,7 +211,7 @@ class RunState:
     def _usable_lines(self) -> Any:
         """Which completed rows of an earlier run can be kept: those whose part in aggregation is at hand."""
         if not self.run.program.aggregates:
-            return lambda line: True
+            return lambda _: True
         lines = bytearray(self.run.row_count)
         if self._spool_path.exists():
             whole = 0
@@ -240,4 +247,4 @@ def _read_state(folder: Path) -> dict[str, Any]:
 def _write_state(folder: Path, state: dict[str, Any]) -> None:
     new = folder / f"{STATE_FILE}.new"
     new.write_text(json.dumps({"schema_version": STATE_VERSION, **state}) + "\n", encoding="utf-8")
-    os.replace(new, folder / STATE_FILE)
+    new.replace(folder / STATE_FILE)

@@ -7,6 +7,7 @@ The main thread reads the parent's socket; every row runs in a thread of its own
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import ctypes
 import faulthandler
 import gc
@@ -21,11 +22,12 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from llmops_actions.platforms.local import aggregation, user_frames
-from llmops_actions.platforms.local.executors.protocol import Executor, NodeFailedError, ProgramError
+from llmops_actions.platforms.local.executors.protocol import Executor, LineOutput, NodeFailedError, ProgramError
 from llmops_actions.platforms.local.messages import (
     Aggregate,
     Aggregated,
@@ -49,7 +51,6 @@ from llmops_actions.platforms.local.records import RowError, RowRecord
 from llmops_actions.platforms.local.setup import ChildSetup
 from llmops_actions.platforms.local.worker_files import STACKS_FILE
 
-
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -64,11 +65,11 @@ def run(connection: socket.socket) -> int:
     setup_message = next(messages, None)
     if not isinstance(setup_message, Setup):
         return 0
-    setup: ChildSetup = pickle.loads(setup_message.payload)
+    setup: ChildSetup = pickle.loads(setup_message.payload)  # noqa: S301 - from our own parent
     _prepare_process(setup)
     try:
         executor = _load(setup, link)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - the parent is told
         traceback.print_exc()
         cause = innermost(error)
         link.send(LoadFailed(type(cause).__name__, describe(cause, setup.program.folder)))
@@ -121,14 +122,58 @@ def _die() -> NoReturn:
     os._exit(1)
 
 
+class _Row:
+    """A row under way."""
+
+    def __init__(self, message: RunRow, setup: ChildSetup) -> None:
+        self.message = message
+        self.started = time.monotonic()
+        self.meter = Meter(self.started + setup.line_timeout if setup.line_timeout else None)
+        self._prices = setup.prices
+
+    def record(self, outputs: Mapping[str, Any] | None, error: RowError | None) -> bytes:
+        """The row's record.
+
+        Raises:
+            NotJsonError: the outputs are not JSON.
+        """
+        record = RowRecord(
+            line=self.message.line,
+            key=self.message.key,
+            inputs=self.message.payload,
+            outputs=outputs,
+            error=error,
+            usage=dict(self.meter.usage),
+            cost=self.meter.cost(self._prices),
+            duration=time.monotonic() - self.started,
+            attempts=self.meter.attempts,
+        )
+        try:
+            return record.encode()
+        except (TypeError, ValueError, RecursionError) as problem:
+            raise NotJsonError(outputs or {}, problem) from problem
+
+    def ended(self, record: bytes, failed: bool) -> RowEnded:
+        """What the parent is told."""
+        return RowEnded(
+            slot=self.message.slot,
+            line=self.message.line,
+            failed=failed,
+            usage=dict(self.meter.usage),
+            hosts=dict(self.meter.hosts),
+            attempts=self.meter.attempts,
+            duration=time.monotonic() - self.started,
+            record_size=len(record),
+            payload=record,
+        )
+
+
 class _Slot:
-    """One worker thread and the row that it runs. A thread that is given up gets another ``generation``."""
+    """One worker thread, and the row that it runs."""
 
     def __init__(self) -> None:
         self.rows: queue.SimpleQueue[RunRow | None] = queue.SimpleQueue()
-        self.row: RunRow | None = None
-        self.meter = Meter()
-        self.started = 0.0
+        self.row: _Row | None = None
         self.thread: threading.Thread | None = None
 
 
@@ -160,37 +205,33 @@ class _Worker:
 
     def _work(self, number: int, slot: _Slot) -> None:
         self._link.send(SlotStarted(number, threading.get_ident(), threading.get_native_id()))
-        while (row := slot.rows.get()) is not None:
-            limit = self._setup.line_timeout
-            slot.started = time.monotonic()
-            meter = Meter(slot.started + limit if limit else None)
-            slot.meter, slot.row = meter, row
+        while (message := slot.rows.get()) is not None:
+            row = _Row(message, self._setup)
+            slot.row = row
             try:
-                ended = self._run(row, meter, slot.started)
+                ended = self._run(row)
             except RowAbandonedError:
                 return
             with self._lock:
-                if meter.abandoned:
+                if row.meter.abandoned:
                     return
                 slot.row = None
             self._link.send(ended)
 
-    def _run(self, row: RunRow, meter: Meter, started: float) -> RowEnded:
-        import contextvars
-
+    def _run(self, row: _Row) -> RowEnded:
         try:
-            output = contextvars.copy_context().run(self._execute, row, meter)
+            output = contextvars.copy_context().run(self._execute, row)
             kept, kept_as = aggregation.pack(output.aggregation)
-            record = self._record(row, meter, started, output.outputs, None)
-            return self._ended(row, meter, started, record, kept, kept_as)
+            ended = row.ended(row.record(output.outputs, None), failed=False)
+            return replace(ended, aggregation=kept_as, payload=ended.payload + kept) if kept else ended
         except RowAbandonedError:
             raise
-        except BaseException as error:
-            return self._failed(row, meter, started, self._explain(error))
+        except BaseException as error:  # noqa: BLE001 - whatever a row raises is its error
+            return row.ended(row.record(None, self._explain(error)), failed=True)
 
-    def _execute(self, row: RunRow, meter: Meter) -> Any:
-        use_meter(meter)
-        return self._executor.execute(json.loads(row.payload), row.line, meter)
+    def _execute(self, row: _Row) -> LineOutput:
+        use_meter(row.meter)
+        return self._executor.execute(json.loads(row.message.payload), row.message.line, row.meter)
 
     def _explain(self, error: BaseException) -> RowError:
         node = None
@@ -201,73 +242,26 @@ class _Worker:
         cause = innermost(error)
         return RowError(type(cause).__name__, describe(cause, Path.cwd()), node)
 
-    def _failed(self, row: RunRow, meter: Meter, started: float, error: RowError) -> RowEnded:
-        return self._ended(row, meter, started, self._record(row, meter, started, None, error), b"", "none", True)
-
-    def _record(
-        self, row: RunRow, meter: Meter, started: float, outputs: Mapping[str, Any] | None, error: RowError | None
-    ) -> bytes:
-        record = RowRecord(
-            line=row.line,
-            key=row.key,
-            inputs=row.payload,
-            outputs=None if outputs is None else outputs,
-            error=error,
-            usage=dict(meter.usage),
-            cost=meter.cost(self._setup.prices),
-            duration=time.monotonic() - started,
-            attempts=meter.attempts,
-        )
-        try:
-            return record.encode()
-        except (TypeError, ValueError, RecursionError) as problem:
-            raise NotJsonError(outputs or {}, problem) from problem
-
-    def _ended(
-        self,
-        row: RunRow,
-        meter: Meter,
-        started: float,
-        record: bytes,
-        kept: bytes,
-        kept_as: str,
-        failed: bool = False,
-        abandoned: bool = False,
-    ) -> RowEnded:
-        return RowEnded(
-            slot=row.slot,
-            line=row.line,
-            failed=failed,
-            usage=dict(meter.usage),
-            hosts=dict(meter.hosts),
-            attempts=meter.attempts,
-            duration=time.monotonic() - started,
-            record_size=len(record),
-            aggregation=kept_as,
-            abandoned=abandoned,
-            payload=record + kept,
-        )
-
     def _cancel(self, message: CancelRow) -> None:
         """End the row as failed, saying where it hangs, and leave its thread to itself."""
         slot = self._slots.get(message.slot)
         if slot is None:
             return
         with self._lock:
-            row, thread, meter = slot.row, slot.thread, slot.meter
-            if row is None or row.line != message.line or thread is None:
+            row, thread = slot.row, slot.thread
+            if row is None or row.message.line != message.line or thread is None:
                 return
-            meter.abandoned = True
+            row.meter.abandoned = True
             slot.row = None
         del self._slots[message.slot]
-        node, threads = next(iter(meter.nodes), None), [*meter.nodes.values(), thread.ident or 0]
+        running = dict(row.meter.nodes)
+        node, threads = next(iter(running), None), [*running.values(), thread.ident or 0]
         where = user_frames.where_threads_are(threads, Path.cwd())
         text = f"The row took longer than {message.seconds:g} seconds"
         text += f" in node {node}" if node else ""
         text += f"; it hung at {where}" if where else ""
         error = RowError("LineTimeout", text, node)
-        record = self._record(row, meter, slot.started, None, error)
-        self._link.send(self._ended(row, meter, slot.started, record, b"", "none", failed=True, abandoned=True))
+        self._link.send(replace(row.ended(row.record(None, error), failed=True), abandoned=True))
         for identifier in threads:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(identifier), ctypes.py_object(RowAbandonedError))
 
@@ -280,7 +274,7 @@ class _Worker:
         try:
             rows = aggregation.read(Path(message.spool), Path(message.private))
             metrics, notes = aggregation.finite_metrics(self._executor.aggregate(rows).values)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the parent is told
             traceback.print_exc()
             explained = self._explain(error)
             problem = f"{explained.type}: {explained.message}"

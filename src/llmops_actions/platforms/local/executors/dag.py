@@ -192,7 +192,7 @@ class _Line:
         return _input_assignment_parser.parse_value(assignment, self._results, self._inputs)
 
     def _arguments(self, step: _Step) -> dict[str, Any]:
-        arguments = {}
+        arguments: dict[str, Any] = {}
         for name, assignment, has_default in step.inputs:
             if assignment.value_type == InputValueType.NODE_REFERENCE and assignment.value in self._bypassed:
                 if not has_default:
@@ -211,7 +211,7 @@ class _Line:
         use_meter(self._meter)
         try:
             self._ended.put((step, self._call(step), None))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the row's own thread raises it
             self._ended.put((step, None, error))
 
     def _call(self, step: _Step) -> Any:

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from llmops_actions.platforms.local.metering import Meter
 
-
 NOTHING = object()
 """No value at all, where ``None`` is one."""
 
