@@ -19,8 +19,8 @@ MAX_FIELD_CHARACTERS = 50_000_000
 def read_rows(file: Path) -> Iterator[DataRow]:
     """The rows of a dataset, one after another: memory does not grow with the file (except JSON and Parquet).
 
-    Values of CSV and TSV are text, or a number where the text is exactly how that number is written (``7``, not
-    ``007``). Empty lines are passed over.
+    Values of CSV and TSV are text, as prompt flow reads them: its flows turn them into the types of their inputs.
+    Empty lines are passed over.
 
     Raises:
         ExperimentError: an unknown kind of file, or a row that cannot be read, with its line.
@@ -31,34 +31,46 @@ def read_rows(file: Path) -> Iterator[DataRow]:
     if reader is None:
         known = ", ".join(sorted(_READERS))
         raise ExperimentError(f"A `{file.suffix}` file is no dataset; known are {known}.", Location(file))
-    return reader(file)
+    return _readable(reader, file)
+
+
+def _readable(reader: Callable[[Path], Iterator[DataRow]], file: Path) -> Iterator[DataRow]:
+    try:
+        yield from reader(file)
+    except OSError as error:
+        raise ExperimentError(f"Cannot read the dataset: {error.strerror or error}.", Location(file)) from error
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    with file.open("rb") as lines:
+        for number, raw in enumerate(lines, 1):
+            yield number, _decode(raw, file, number)
 
 
 def _read_jsonl(file: Path) -> Iterator[DataRow]:
-    with file.open("rb") as lines:
-        for number, raw in enumerate(lines, 1):
-            text = _decode(raw, file, number)
-            if not text.strip():
-                continue
-            try:
-                value = json.loads(text)
-            except ValueError as error:
-                raise ExperimentError(f"Not valid JSON: {error}.", Location(file, number)) from error
-            except RecursionError as error:
-                raise ExperimentError("Not valid JSON: nested too deeply.", Location(file, number)) from error
-            yield number, _as_row(value, file, number)
+    for number, text in _lines(file):
+        if text.strip():
+            yield number, _as_row(_parse_json(text, file, number), file, number)
 
 
 def _read_json(file: Path) -> Iterator[DataRow]:
-    try:
-        values = json.loads(_decode(file.read_bytes(), file, 1))
-    except (ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", None)
-        raise ExperimentError(f"Not valid JSON: {error}.", Location(file, line)) from error
+    values = _parse_json(_decode(file.read_bytes(), file, 1), file, 1)
     if not isinstance(values, list):
         raise ExperimentError("A JSON dataset is a list of objects.", Location(file, 1))
     for value in values:
         yield 1, _as_row(value, file, 1)
+
+
+def _parse_json(text: str, file: Path, first_line: int) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        place = Location(file, first_line + error.lineno - 1, error.colno)
+        raise ExperimentError(f"Not valid JSON: {error.msg}.", place) from error
+    except ValueError as error:
+        raise ExperimentError(f"Not valid JSON: {error}.", Location(file, first_line)) from error
+    except RecursionError as error:
+        raise ExperimentError("Not valid JSON: nested too deeply.", Location(file, first_line)) from error
 
 
 def _as_row(value: Any, file: Path, line: int) -> dict[str, Any]:
@@ -71,21 +83,19 @@ def _decode(raw: bytes, file: Path, line: int) -> str:
     try:
         return raw.decode("utf-8-sig" if line == 1 else "utf-8")
     except UnicodeDecodeError as error:
-        raise ExperimentError(f"The row is not UTF-8 (byte 0x{raw[error.start]:02x}).", Location(file, line)) from error
+        place = Location(file, line + raw.count(b"\n", 0, error.start))
+        raise ExperimentError(f"Not UTF-8 (byte 0x{raw[error.start]:02x}). Save the file as UTF-8.", place) from error
 
 
 def _separated(delimiter: str) -> Callable[[Path], Iterator[DataRow]]:
     def read(file: Path) -> Iterator[DataRow]:
         csv.field_size_limit(MAX_FIELD_CHARACTERS)
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            reader = csv.reader(text, delimiter=delimiter, strict=True)
-            try:
-                header = next(reader, None)
-                yield from _separated_rows(reader, _check_header(header, file), file)
-            except csv.Error as error:
-                raise ExperimentError(f"Not a valid table: {error}.", Location(file, reader.line_num)) from error
-            except UnicodeDecodeError as error:
-                raise ExperimentError("The file is not UTF-8.", Location(file, reader.line_num + 1)) from error
+        reader = csv.reader((text for _, text in _lines(file)), delimiter=delimiter, strict=True)
+        try:
+            header = _check_header(next(reader, None), file)
+            yield from _separated_rows(reader, header, file)
+        except csv.Error as error:
+            raise ExperimentError(f"Not a valid table: {error}.", Location(file, reader.line_num)) from error
 
     return read
 
@@ -107,19 +117,8 @@ def _separated_rows(reader: Any, header: list[str], file: Path) -> Iterator[Data
                 raise ExperimentError(
                     f"The row has {len(values)} fields, the header has {len(header)}.", Location(file, start)
                 )
-            yield start, {name: _typed(value) for name, value in zip(header, values, strict=True)}
+            yield start, dict(zip(header, values, strict=True))
         start = reader.line_num + 1
-
-
-def _typed(text: str) -> str | int | float:
-    for number_type in (int, float):
-        try:
-            number = number_type(text)
-        except ValueError:
-            continue
-        if str(number) == text and text not in ("nan", "inf", "-inf"):
-            return number
-    return text
 
 
 def _read_parquet(file: Path) -> Iterator[DataRow]:
@@ -134,7 +133,9 @@ def _read_parquet(file: Path) -> Iterator[DataRow]:
         ) from error
     except (ValueError, OSError) as error:
         raise ExperimentError(f"Not a valid Parquet file: {error}.", Location(file)) from error
-    for number, line in enumerate(frame.to_json(orient="records", lines=True).splitlines(), 1):
+    for number, line in enumerate(
+        frame.to_json(orient="records", lines=True, date_format="iso", double_precision=15).splitlines(), 1
+    ):
         yield number, json.loads(line)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from llmops_actions.experiment.fingerprint import of_value
+from llmops_actions.experiment.fingerprint import canonical, of_value
 from llmops_actions.experiment.parsing import nearest_name
 
 VariantSelection = Literal["all", "defaults"] | Sequence[str]
@@ -87,8 +87,22 @@ def make_variations(
             f"The sweep has {size} variations ({factors}); more than max_variations: {max_variations}. "
             "Name fewer variants or values, or raise max_variations."
         )
+    _refuse_unknown_owners(hyperparameters or {}, own_values)
     combinations = itertools.product(*(choice.options for choice in choices))
     return _named([_variation(choices, options, first=number == 0) for number, options in enumerate(combinations)])
+
+
+def _refuse_unknown_owners(
+    hyperparameters: Hyperparameters, own_values: Mapping[str, Mapping[str, Any]] | None
+) -> None:
+    if own_values is None:
+        return
+    for owner in hyperparameters:
+        if owner not in own_values:
+            nearest = nearest_name(owner, list(own_values))
+            known = ", ".join(f"`{name}`" for name in own_values) or "none"
+            hint = f"Did you mean `{nearest}`?" if nearest else f"It has {known}."
+            raise SweepError(f"`hyperparameters` names `{owner}`, which the flow does not have. {hint}")
 
 
 def _variant_choices(variants: Mapping[str, NodeVariants], selection: VariantSelection) -> list[_Choice]:
@@ -125,13 +139,15 @@ def _value_choices(hyperparameters: Hyperparameters, own: Mapping[str, Mapping[s
             if not values:
                 raise SweepError(f"The hyper-parameter `{owner}.{key}` has no values.")
             own_value = own.get(owner, {}).get(key)
-            unique = list({_text(value): value for value in values}.values())
-            choices.append(_Choice(owner, key, tuple(_first(unique, own_value)), own_value))
+            unique: dict[str, Any] = {}
+            for value in values:
+                unique.setdefault(_identity(value), value)
+            choices.append(_Choice(owner, key, tuple(_first(list(unique.values()), own_value)), own_value))
     return choices
 
 
 def _first(options: list[Any], own: Any) -> list[Any]:
-    return sorted(options, key=lambda option: _text(option) != _text(own))
+    return sorted(options, key=lambda option: _identity(option) != _identity(own))
 
 
 def _variation(choices: Sequence[_Choice], options: Sequence[Any], *, first: bool) -> Variation:
@@ -143,7 +159,7 @@ def _variation(choices: Sequence[_Choice], options: Sequence[Any], *, first: boo
             variants[choice.owner] = option
         else:
             values.setdefault(choice.owner, {})[choice.key] = option
-        if _text(option) != _text(choice.own):
+        if _identity(option) != _identity(choice.own):
             labels.append(choice.label(option))
     return Variation("+".join(labels) or DEFAULT_NAME, variants, values, is_default=first)
 
@@ -154,7 +170,7 @@ def _named(variations: Sequence[Variation]) -> tuple[Variation, ...]:
     for each in variations:
         name = file_name(each.name)
         if name.lower() in named:
-            name = f"{name}-{of_value(each.name)[:8]}"
+            name = _with_hash(name, [each.variants, each.hyperparameters])
         named[name.lower()] = Variation(name, each.variants, each.hyperparameters, each.is_default)
     return tuple(named.values())
 
@@ -162,7 +178,11 @@ def _named(variations: Sequence[Variation]) -> tuple[Variation, ...]:
 def file_name(text: str) -> str:
     """``text`` as part of a file name: letters, digits and ``._=+-``; a long one is cut and ends with its hash."""
     safe = re.sub(r"[^A-Za-z0-9._=+-]+", "-", text).strip("-.") or "x"
-    return safe if len(safe) <= MAX_NAME_LENGTH else f"{safe[: MAX_NAME_LENGTH - 9]}-{of_value(text)[:8]}"
+    return safe if len(safe) <= MAX_NAME_LENGTH else _with_hash(safe, text)
+
+
+def _with_hash(name: str, content: Any) -> str:
+    return f"{name[: MAX_NAME_LENGTH - 9]}-{of_value(content)[:8]}"
 
 
 def select_variations(variations: Sequence[Variation], patterns: Sequence[str]) -> tuple[Variation, ...]:
@@ -182,6 +202,19 @@ def select_variations(variations: Sequence[Variation], patterns: Sequence[str]) 
 
 def _matches(variation: Variation, pattern: str) -> bool:
     return variation.name == pattern or fnmatch.fnmatchcase(variation.name, pattern)
+
+
+def _identity(value: Any) -> str:
+    """Equal for values that are the same choice: ``1`` and ``1.0`` are, ``1`` and ``"1"`` are not."""
+    return canonical(_plain(value)).decode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(nested) for key, nested in value.items()}
+    return [_plain(nested) for nested in value] if isinstance(value, list | tuple) else value
 
 
 def _text(value: Any) -> str:
