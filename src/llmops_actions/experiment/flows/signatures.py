@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +30,16 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Signature:
-    """The parameters of a callable; ``any_keyword`` where it takes ``**kwargs``; ``line`` where it stands."""
+    """The parameters of a callable; ``any_keyword`` where it takes ``**kwargs``; ``line`` where it stands.
+
+    ``positional_only`` names the parameters that stand before a ``/``.
+    """
 
     parameters: tuple[FlowInput, ...]
     annotations: dict[str, str]
     any_keyword: bool
     line: int
+    positional_only: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> dict[str, FlowInput]:
@@ -46,9 +53,12 @@ def parse_python(file: Path) -> ast.Module:
     Raises:
         ExperimentError: unreadable, or not valid Python, with the line.
     """
+    text = read_text(file)
     try:
-        return ast.parse(read_text(file), filename=str(file))
-    except (SyntaxError, ValueError, RecursionError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text, filename=str(file))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         raise ExperimentError(
             f"Not valid Python: {getattr(error, 'msg', error)}.",
@@ -57,11 +67,37 @@ def parse_python(file: Path) -> ast.Module:
 
 
 def find_definition(module: ast.Module, name: str) -> Callable_ | ast.ClassDef | None:
-    """The function or class called ``name`` at the top level of a module."""
-    for statement in module.body:
+    """The function or class called ``name`` at the top level of a module; of several the last one, as Python does."""
+    found = None
+    for statement in top_level(module):
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and statement.name == name:
-            return statement
-    return None
+            found = statement
+    return found
+
+
+def top_level(block: ast.AST) -> Iterator[ast.stmt]:
+    """The statements of a module, also those inside ``if``, ``try`` and ``with``."""
+    for child in ast.iter_child_nodes(block):
+        if isinstance(child, ast.stmt):
+            yield child
+        if isinstance(child, ast.If | ast.Try | ast.With | ast.ExceptHandler):
+            yield from top_level(child)
+
+
+def binds(module: ast.Module, name: str) -> bool:
+    """Whether the module imports or assigns ``name``, so that it is there without being defined there."""
+    for statement in top_level(module):
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            bound = {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
+        else:
+            bound = {
+                node.id
+                for node in ast.walk(statement)
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            }
+        if name in bound:
+            return True
+    return False
 
 
 def find_method(definition: ast.ClassDef, name: str) -> Callable_ | None:
@@ -87,6 +123,7 @@ def signature_of(function: Callable_, *, method: bool = False) -> Signature:
         annotations={each.arg: _annotation(each.annotation) for each, _ in pairs if each.annotation is not None},
         any_keyword=arguments.kwarg is not None,
         line=function.lineno,
+        positional_only=tuple(argument.arg for argument in arguments.posonlyargs[1 if method else 0 :]),
     )
 
 
@@ -94,22 +131,34 @@ def _parameter(argument: ast.arg, default: ast.expr | None) -> FlowInput:
     name = _annotation(argument.annotation) if argument.annotation is not None else ""
     value: Any = None
     if default is not None:
-        try:
+        with contextlib.suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             value = ast.literal_eval(default)
-        except ValueError:
-            value = None
     return FlowInput(argument.arg, _TYPES.get(name), default is not None, value)
 
 
 def _annotation(annotation: ast.expr) -> str:
-    """The name behind an annotation: ``list`` of ``list[str]``, ``X`` of ``module.X`` and of ``"X"``."""
+    """The name behind an annotation.
+
+    ``list`` of ``list[str]``, ``X`` of ``module.X``, ``"X"``, ``Optional[X]``, ``X | None`` and ``Annotated[X, …]``.
+    """
     if isinstance(annotation, ast.Subscript):
-        return _annotation(annotation.value)
+        outer = _annotation(annotation.value)
+        if outer not in ("Optional", "Union", "Annotated"):
+            return outer
+        inner = annotation.slice
+        return _first_name(inner.elts if isinstance(inner, ast.Tuple) else [inner])
+    if isinstance(annotation, ast.BinOp):
+        return _first_name([annotation.left, annotation.right])
     if isinstance(annotation, ast.Attribute):
         return annotation.attr
-    if isinstance(annotation, ast.Constant):
-        return str(annotation.value).rpartition(".")[2]
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        with contextlib.suppress(SyntaxError, ValueError):
+            return _annotation(ast.parse(annotation.value, mode="eval").body)
     return annotation.id if isinstance(annotation, ast.Name) else ""
+
+
+def _first_name(annotations: Sequence[ast.expr]) -> str:
+    return next((name for name in map(_annotation, annotations) if name), "")
 
 
 def tool_function(module: ast.Module) -> Callable_ | None:

@@ -28,7 +28,8 @@ def flow_inputs(declared: Mapping[str, Any]) -> dict[str, FlowInput]:
     for name, written in declared.items():
         details = written if isinstance(written, dict) else {"default": written}
         default = details.get("default")
-        inputs[name] = FlowInput(name, details.get("type"), default is not None, default)
+        kind = details.get("type")
+        inputs[name] = FlowInput(name, kind if isinstance(kind, str) else None, default is not None, default)
     return inputs
 
 
