@@ -10,6 +10,7 @@ from llmops_actions.errors import ExperimentError, Location
 from llmops_actions.experiment.flows import dag, flex, functions, prompty
 from llmops_actions.experiment.flows.types import Flow, FlowInput, ModelCall
 from llmops_actions.experiment.parsing import nearest_name
+from llmops_actions.experiment.paths import git_root
 from llmops_actions.experiment.program import FunctionReference, Program
 from llmops_actions.experiment.sweep import NodeVariants, Variation
 from llmops_actions.experiment.yaml_source import Document, read_yaml
@@ -51,8 +52,10 @@ def is_flow(path: Path) -> bool:
     return find_definition_file(path) is not None
 
 
-def load_flow(path: Path) -> Flow:
+def load_flow(path: Path, repository: Path | None = None) -> Flow:
     """Read the flow at ``path``, whatever its kind.
+
+    No include may leave the ``repository``; without one, the git repository that the flow stands in, if any.
 
     Raises:
         ExperimentError: there is none, or it cannot be read.
@@ -72,25 +75,31 @@ def load_flow(path: Path) -> Flow:
         raise ExperimentError("A flow must hold keys and values.", document.locate())
     requirements_file = _declared_requirements(document) or found_requirements
     load = dag.load_dag if file.name in dag.FILE_NAMES else flex.load_flex
-    return load(document, _includes(document), requirements_file)
+    return load(document, _includes(document, repository or git_root(file.parent)), requirements_file)
 
 
 def _declared_requirements(document: Document) -> Path | None:
     environment = document.value.get("environment")
     name = environment.get("python_requirements_txt") if isinstance(environment, dict) else None
-    file = document.file.parent / name if isinstance(name, str) else None
+    file = document.file.parent / name if isinstance(name, str) and "\0" not in name else None
     return file if file and file.is_file() else None
 
 
-def _includes(document: Document) -> tuple[Path, ...]:
+def _includes(document: Document, repository: Path | None) -> tuple[Path, ...]:
     written = document.value.get("additional_includes") or []
     if not isinstance(written, list) or not all(isinstance(each, str) for each in written):
         raise ExperimentError("`additional_includes` is a list of paths.", document.locate(("additional_includes",)))
     includes = []
     for index, each in enumerate(written):
-        include = (document.file.parent / each).resolve()
-        if not include.exists():
-            place = document.locate(("additional_includes", index))
+        place = document.locate(("additional_includes", index))
+        try:
+            include = (document.file.parent / each).resolve()
+            exists = include.exists()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ExperimentError(f"The include `{each[:60]}` is no usable path: {error}.", place) from error
+        if repository and not include.is_relative_to(repository.resolve()):
+            raise ExperimentError(f"The include `{each}` leaves the repository ({repository}).", place)
+        if not exists:
             raise ExperimentError(f"The include `{each}` does not exist ({include}).", place)
         includes.append(include)
     return tuple(includes)
@@ -104,8 +113,11 @@ def resolve(flow: Flow, variation: Variation) -> Program:
     """
     definition: Mapping[str, Any] = flow.document.value
     init = dict(flow.init)
+    aggregates = flow.aggregates
     if flow.kind == "dag":
+        dag.check_hyperparameters(flow.document, variation)
         definition = dag.resolve_dag(definition, variation)
+        aggregates = dag.aggregates(definition)
     elif flow.kind == "flex":
         init.update(variation.hyperparameters.get("init", {}))
         _check_owners(variation, flow, "init")
@@ -121,7 +133,7 @@ def resolve(flow: Flow, variation: Variation) -> Program:
         init=init,
         includes=flow.includes,
         functions=flow.functions,
-        aggregates=flow.aggregates,
+        aggregates=aggregates,
     )
 
 
@@ -137,14 +149,15 @@ def _check_owners(variation: Variation, flow: Flow, owner: str) -> None:
 def _check_arguments(variation: Variation, flow: Flow) -> None:
     arguments = variation.hyperparameters.get("init", {})
     constructor = flex.constructor_of(flow)
-    if not arguments or (constructor is not None and constructor.any_keyword):
+    if constructor is not None and constructor.any_keyword:
         return
     known = list(constructor.inputs) if constructor else []
     for name in arguments:
         if name not in known:
             nearest = nearest_name(name, known)
             hint = f"Did you mean `{nearest}`?" if nearest else f"It takes {', '.join(known) or 'none'}."
-            raise ExperimentError(f"The constructor takes no argument `{name}`. {hint}", flow.document.locate())
+            place = flow.document.locate(("entry",))
+            raise ExperimentError(f"The constructor takes no argument `{name}`. {hint}", place)
 
 
 def model_calls(program: Program) -> list[ModelCall]:

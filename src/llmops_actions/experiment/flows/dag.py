@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from llmops_actions.errors import ExperimentError
-from llmops_actions.experiment.flows.signatures import parse_python, signature_of, tool_function
+from llmops_actions.experiment.flows.signatures import Callable_, parse_python, signature_of, tool_function
 from llmops_actions.experiment.flows.types import Flow, FlowInput, ModelCall, flow_inputs
 from llmops_actions.experiment.parsing import nearest_name
 from llmops_actions.experiment.sweep import NodeVariants, Variation
@@ -25,12 +25,10 @@ def load_dag(document: Document, includes: tuple[Path, ...], requirements: Path 
         ExperimentError: a part has the wrong shape, or a default variant does not exist.
     """
     value = document.value
-    nodes = _expect(document, value.get("nodes"), list, ("nodes",), "a list of nodes") or []
-    for index, node in enumerate(nodes):
-        _expect(document, node, dict, ("nodes", index), "a node with keys")
-        if not isinstance(node.get("name"), str):
-            raise ExperimentError("A node needs a `name`.", document.locate(("nodes", index)))
     variants = _variants(document)
+    _check_nodes(document, variants)
+    used = {node["name"] for node in value.get("nodes") or [] if node.get("use_variants")}
+    variants = {node: each for node, each in variants.items() if node in used}
     return Flow(
         kind="dag",
         folder=document.file.parent,
@@ -40,9 +38,36 @@ def load_dag(document: Document, includes: tuple[Path, ...], requirements: Path 
         variants=variants,
         own_values=_own_values(value, variants),
         includes=includes,
-        aggregates=any(node.get("aggregation") for node in nodes),
+        aggregates=aggregates(resolve_dag(value, Variation(""))),
         requirements=requirements,
     )
+
+
+def aggregates(definition: Definition) -> bool:
+    """Whether a resolved dag has a node that runs once over all rows."""
+    return any(node.get("aggregation") for node in definition.get("nodes") or [])
+
+
+def _check_nodes(document: Document, variants: Mapping[str, NodeVariants]) -> None:
+    nodes = _expect(document, document.value.get("nodes"), list, ("nodes",), "a list of nodes") or []
+    seen: set[str] = set()
+    for index, node in enumerate(nodes):
+        path: KeyPath = ("nodes", index)
+        if not isinstance(node, dict) or not isinstance(node.get("name"), str):
+            raise ExperimentError("A node needs keys, and a `name` that is text.", document.locate(path))
+        name = node["name"]
+        if name in seen:
+            raise ExperimentError(f"The node `{name}` is already there. Names are unique.", document.locate(path))
+        seen.add(name)
+        _check_body(document, node, path)
+        if node.get("use_variants") and name not in variants:
+            message = f"The node `{name}` says `use_variants`, but has none under `node_variants`."
+            raise ExperimentError(message, document.locate((*path, "use_variants")))
+
+
+def _check_body(document: Document, node: Definition, path: KeyPath) -> None:
+    for key in ("inputs", "source"):
+        _expect(document, node.get(key), dict, (*path, key), "keys and values")
 
 
 def _inputs(document: Document) -> dict[str, FlowInput]:
@@ -65,13 +90,14 @@ def _node_variants(document: Document, node: str, written: Any) -> NodeVariants:
         body = _expect(document, variant, dict, (*path, "variants", name), "a variant with a `node`") or {}
         if not isinstance(body.get("node"), dict):
             raise ExperimentError("A variant needs a `node` with keys.", document.locate((*path, "variants", name)))
-    default = details.get("default_variant_id")
+        _check_body(document, body["node"], (*path, "variants", name, "node"))
+    default = str(details.get("default_variant_id"))
     if default not in variants:
-        nearest = nearest_name(str(default), list(variants))
+        nearest = nearest_name(default, list(variants))
         hint = f" Did you mean `{nearest}`?" if nearest else f" It has {', '.join(variants) or 'none'}."
         place = document.locate((*path, "default_variant_id"))
         raise ExperimentError(f"The default variant `{default}` of node `{node}` does not exist.{hint}", place)
-    return NodeVariants(tuple(variants), str(default))
+    return NodeVariants(tuple(variants), default)
 
 
 def _own_values(definition: Definition, variants: Mapping[str, NodeVariants]) -> dict[str, dict[str, Any]]:
@@ -84,15 +110,18 @@ def _own_values(definition: Definition, variants: Mapping[str, NodeVariants]) ->
 
 
 _NODE_SETTINGS = ("connection", "api", "provider")
+_MODEL_SETTINGS = (
+    *("deployment_name", "model", "temperature", "top_p", "n", "stop", "max_tokens", "presence_penalty"),
+    *("frequency_penalty", "logit_bias", "user", "response_format", "seed", "tools", "tool_choice", "functions"),
+    *("function_call", "suffix", "logprobs", "echo", "best_of"),
+)
+"""What the model tools of prompt flow take (``promptflow.tools.aoai``, ``promptflow.tools.openai``)."""
 
 
 def resolve_dag(definition: Definition, variation: Variation) -> dict[str, Any]:
     """The definition with the chosen variant of each node in its place and the hyper-parameters set.
 
     The result has no variants left: it is what prompt flow runs, and later what is registered.
-
-    Raises:
-        ExperimentError: a hyper-parameter names a node that does not exist.
     """
     table = definition.get("node_variants") or {}
     nodes = []
@@ -100,11 +129,10 @@ def resolve_dag(definition: Definition, variation: Variation) -> dict[str, Any]:
         name = written["name"]
         node = written
         if written.get("use_variants") and name in table:
-            chosen = variation.variants.get(name, table[name]["default_variant_id"])
+            chosen = variation.variants.get(name, str(table[name]["default_variant_id"]))
             rest = {key: value for key, value in written.items() if key != "use_variants"}
             node = {**rest, **table[name]["variants"][chosen]["node"], "name": name}
         nodes.append(_with_values(node, variation.hyperparameters.get(name, {})))
-    _check_nodes(variation, {node["name"] for node in nodes})
     resolved = {key: value for key, value in definition.items() if key not in ("node_variants", "nodes")}
     return {**resolved, "nodes": nodes}
 
@@ -118,12 +146,41 @@ def _with_values(node: Definition, values: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
-def _check_nodes(variation: Variation, names: set[str]) -> None:
-    for node in variation.hyperparameters:
-        if node not in names:
-            nearest = nearest_name(node, sorted(names))
-            hint = f" Did you mean `{nearest}`?" if nearest else ""
-            raise ExperimentError(f"`hyperparameters` names a node `{node}` that the flow does not have.{hint}")
+def check_hyperparameters(document: Document, variation: Variation) -> None:
+    """Whether the nodes that the hyper-parameters name are there and take what is set.
+
+    Raises:
+        ExperimentError: an unknown node, or an input that a model or a Python node does not take.
+    """
+    definition = resolve_dag(document.value, Variation("", variation.variants))
+    nodes = {node["name"]: node for node in definition["nodes"]}
+    for name, values in variation.hyperparameters.items():
+        if name not in nodes:
+            hint = _hint(name, list(nodes))
+            message = f"`hyperparameters` names a node `{name}` that the flow does not have. {hint}"
+            raise ExperimentError(message, document.locate(("nodes",)))
+        known = _settable(nodes[name], document.file.parent)
+        for key in values:
+            if known is not None and key not in known:
+                message = f"`hyperparameters` sets `{key}`, which the node `{name}` does not take. {_hint(key, known)}"
+                raise ExperimentError(message, document.locate(("nodes", list(nodes).index(name))))
+
+
+def _hint(name: str, known: list[str]) -> str:
+    nearest = nearest_name(name, known)
+    return f"Did you mean `{nearest}`?" if nearest else f"There are {', '.join(known) or 'none'}."
+
+
+def _settable(node: Definition, folder: Path) -> list[str] | None:
+    """What can be set of a node; ``None`` where that is not known."""
+    own = [*(node.get("inputs") or {}), *_NODE_SETTINGS]
+    if node.get("type") == "llm":
+        return [*own, *_MODEL_SETTINGS]
+    function = _tool_of(node, folder) if node.get("type") == "python" else None
+    if function is None:
+        return None
+    signature = signature_of(function)
+    return None if signature.any_keyword else [*signature.inputs, *_NODE_SETTINGS]
 
 
 def model_calls(definition: Definition) -> list[ModelCall]:
@@ -150,17 +207,20 @@ def connections_used(definition: Definition, folder: Path) -> Iterator[tuple[str
 
 
 def _connection_inputs(node: Definition, folder: Path) -> Iterator[str]:
-    path = (node.get("source") or {}).get("path")
-    file = folder / path if isinstance(path, str) else None
-    if file is None or not file.is_file():
-        return
-    function = tool_function(parse_python(file))
-    if function is None:
-        return
-    for name, annotation in signature_of(function).annotations.items():
+    """Inputs that are connections: annotated so, or of a package's tool and called ``connection``."""
+    function = _tool_of(node, folder)
+    packaged = (node.get("source") or {}).get("type") == "package"
+    annotations = signature_of(function).annotations if function else {"connection": "Connection"} if packaged else {}
+    for name, annotation in annotations.items():
         value = (node.get("inputs") or {}).get(name)
         if annotation.endswith("Connection") and isinstance(value, str) and value and not value.startswith("${"):
             yield value
+
+
+def _tool_of(node: Definition, folder: Path) -> Callable_ | None:
+    path = (node.get("source") or {}).get("path")
+    file = folder / path if isinstance(path, str) and "\0" not in path else None
+    return tool_function(parse_python(file)) if file is not None and file.is_file() else None
 
 
 def _expect(document: Document, value: Any, kind: type, path: KeyPath, what: str) -> Any:

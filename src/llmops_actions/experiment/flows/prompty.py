@@ -40,6 +40,7 @@ def load_prompty(file: Path, requirements: Path | None) -> Flow:
     document, _ = read_prompty(file)
     if not isinstance(document.value, dict):
         raise ExperimentError("The front matter must hold keys and values.", document.locate())
+    _check_model(document)
     written = document.value.get("inputs") or {}
     if not isinstance(written, dict):
         raise ExperimentError("`inputs` must be a mapping of inputs.", document.locate(("inputs",)))
@@ -53,6 +54,17 @@ def load_prompty(file: Path, requirements: Path | None) -> Flow:
         own_values={"model": {**_configuration(document.value), **_parameters(document.value)}},
         requirements=requirements,
     )
+
+
+def _check_model(document: Document) -> None:
+    model = document.value.get("model")
+    nested = [("model",), ("model", "configuration"), ("model", "parameters")] if model is not None else []
+    for path in nested:
+        value: Any = document.value
+        for key in path:
+            value = value.get(key)
+        if value is not None and not isinstance(value, dict):
+            raise ExperimentError(f"`{'.'.join(path)}` must hold keys and values.", document.locate(path))
 
 
 def resolve_prompty(definition: Mapping[str, Any], variation: Variation) -> dict[str, Any]:

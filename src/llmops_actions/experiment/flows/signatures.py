@@ -89,12 +89,10 @@ def binds(module: ast.Module, name: str) -> bool:
     for statement in top_level(module):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             bound = {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
+        elif isinstance(statement, ast.Assign):
+            bound = {target.id for target in statement.targets if isinstance(target, ast.Name)}
         else:
-            bound = {
-                node.id
-                for node in ast.walk(statement)
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-            }
+            continue
         if name in bound:
             return True
     return False
