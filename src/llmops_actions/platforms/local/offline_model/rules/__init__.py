@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llmops_actions.platforms.local.offline_model.rules import classify, extract, mathematics, summarise
+from llmops_actions.platforms.local.offline_model.rules import (
+    classify,
+    extract,
+    grade,
+    mathematics,
+    summarise,
+    support,
+)
 from llmops_actions.platforms.local.offline_model.rules.prompt import Prompt, Task, parse
 from llmops_actions.platforms.local.offline_model.rules.text import clip
 from llmops_actions.platforms.local.offline_model.types import ChatRequest
@@ -17,7 +24,7 @@ _ECHOED_WORDS = 40
 def answer(request: ChatRequest) -> str:
     """The text that the stand-in model answers; never empty. It is not cut to `max_tokens`: the server does that."""
     prompt = parse(request)
-    return _RULES.get(prompt.task, _echo)(prompt, request).strip() or _echo(prompt, request)
+    return _RULES[prompt.task](prompt, request).strip() or _echo(prompt, request)
 
 
 def _echo(prompt: Prompt, request: ChatRequest) -> str:
@@ -27,7 +34,10 @@ def _echo(prompt: Prompt, request: ChatRequest) -> str:
 
 _RULES: dict[Task, Callable[[Prompt, ChatRequest], str]] = {
     Task.CLASSIFY: classify.answer,
+    Task.SUMMARISE: summarise.answer,
     Task.EXTRACT: extract.answer,
     Task.MATHEMATICS: mathematics.answer,
-    Task.SUMMARISE: summarise.answer,
+    Task.SUPPORT: support.answer,
+    Task.GRADE: grade.answer,
+    Task.OTHER: _echo,
 }

@@ -64,6 +64,14 @@ def answer(prompt: Prompt, request: ChatRequest) -> str:
     return _format(prompt, manners, kind, text, found)
 
 
+def entities(text: str, kind: str) -> list[str]:
+    """The entities of a type in a text, as a careful reader writes them, without repeats."""
+    careful = _Manners(
+        drops_honorific=True, whole_title=True, as_written=True, full_names=True, only_list=True, says_none=True
+    )
+    return list(dict.fromkeys(_finder(kind)(text, careful)))
+
+
 def _manners(prompt: Prompt, kind: str) -> _Manners:
     honorific = re.compile(rf"\b(?:{_HONORIFICS})\b\.?")
     shown = [

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from llmops_actions.platforms.local.offline_model.types import ChatRequest, Message
 
@@ -40,6 +41,7 @@ class Prompt:
 
     task: Task
     instructions: str
+    lowered: str
     examples: tuple[Example, ...]
     fields: Mapping[str, str]
     body: str
@@ -52,8 +54,8 @@ class Prompt:
         return next((self.fields[name] for name in names if self.fields.get(name)), "")
 
     def says(self, pattern: str) -> bool:
-        """Whether the instructions match a pattern, upper and lower case alike."""
-        return re.search(pattern, self.instructions, re.IGNORECASE) is not None
+        """Whether the instructions match a pattern, which is written in lower case."""
+        return re.search(pattern, self.lowered) is not None
 
 
 _FIELD_NAMES = (
@@ -71,7 +73,7 @@ _ONLY_JSON = re.compile(
 )
 
 _SIGNS: tuple[tuple[Task, re.Pattern[str], int], ...] = tuple(
-    (task, re.compile(pattern, re.IGNORECASE), weight)
+    (task, re.compile(pattern), weight)
     for task, pattern, weight in (
         (Task.CLASSIFY, r"classif", 3),
         (Task.CLASSIFY, r"categor|which (?:label|class|kind)|what kind", 2),
@@ -96,7 +98,8 @@ def parse(request: ChatRequest) -> Prompt:
     turns = [message for message in request.messages if message.role not in ("system", "developer")]
     body = turns.pop().content if turns and turns[-1].role == "user" else ""
     intro, cases, fields = _split(body)
-    instructions = f"{system}\n{intro}".strip() or body
+    bare_question = system and not fields and _task(system) is not Task.OTHER
+    instructions = system if bare_question else f"{system}\n{intro}".strip() or body
     examples, history = _example_turns(turns)
     examples += cases
     text = instructions + "".join(example.output for example in examples)
@@ -104,6 +107,7 @@ def parse(request: ChatRequest) -> Prompt:
     return Prompt(
         task=_task(instructions),
         instructions=instructions,
+        lowered=instructions.lower(),
         examples=tuple(examples),
         fields=fields,
         body=body,
@@ -114,7 +118,12 @@ def parse(request: ChatRequest) -> Prompt:
 
 
 def _task(instructions: str) -> Task:
-    head = instructions if len(instructions) <= 1200 else instructions[:900] + instructions[-300:]
+    return _task_of(instructions if len(instructions) <= 1200 else instructions[:900] + instructions[-300:])
+
+
+@lru_cache(maxsize=512)
+def _task_of(head: str) -> Task:
+    head = head.lower()
     signs = dict.fromkeys(Task, 0)
     for task, pattern, weight in _SIGNS:
         if pattern.search(head):

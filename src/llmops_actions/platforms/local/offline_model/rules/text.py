@@ -27,8 +27,13 @@ def stem(word: str) -> str:
     word = word.lower().removesuffix("'s")
     for ending, put, least in (("ies", "y", 5), ("ing", "", 6), ("ed", "", 5), ("es", "e", 5), ("s", "", 4)):
         if len(word) >= least and word.endswith(ending) and not word.endswith("ss"):
-            return (word[: -len(ending)] + put).removesuffix("e")
-    return word.removesuffix("e") if len(word) > 4 else word
+            return _ending_once((word[: -len(ending)] + put).removesuffix("e"))
+    return _ending_once(word.removesuffix("e") if len(word) > 4 else word)
+
+
+def _ending_once(word: str) -> str:
+    """The word with its last letter once, so that "cancelling" meets "cancel"; "ss" stays."""
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] != "s" else word
 
 
 def words(text: str) -> list[str]:
