@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-NAME_PATTERN = r"^[^\s/\\:*?\"<>|\x00-\x1f.][^\s/\\:*?\"<>|\x00-\x1f]*$"
+NAME_PATTERN = r'^[^\s/\\:*?"<>|\x00-\x1f.][^\s/\\:*?"<>|\x00-\x1f]*$'
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NAME_PATTERN)]
 """A name becomes part of file names: no spaces, slashes or what file systems refuse, and no dot in front."""
 Text = Annotated[str, StringConstraints(min_length=1)]
