@@ -82,9 +82,9 @@ def check_missing(
         if connection is not None and offline and connection.type in MODEL_CONNECTIONS:
             continue
         who = f"The connection `{name}`" if name else "This file"
-        needed_by = f" ({users[name]} uses it)" if name in users else ""
+        needed_by = f", which {users[name][:1].lower()}{users[name][1:]} uses," if name in users else ""
         text = (
-            f"{who} asks for `{missing.variable}`, which is not set{needed_by}. "
+            f"{who}{needed_by} asks for `{missing.variable}`, which is not set. "
             "Set it in the environment or in a .env file of the use case or the repository."
         )
         needed = name in users if name else not offline

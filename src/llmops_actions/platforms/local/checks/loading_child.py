@@ -53,6 +53,8 @@ class _Report:
         os.chdir(self._folder)
         if self._request.first.kind != "function":
             preloading.stand_in_for_the_control_plane()
+            # Prompt flow's modules import each other in a circle, which works from here on.
+            importlib.import_module("promptflow.executor._prompty_executor")
         for name in self._request.modules:
             self._attempt("module", name, lambda name=name: self._import(name))  # type: ignore[misc]
         for number, (name, program) in enumerate(self._request.programs if not self._failed else ()):
