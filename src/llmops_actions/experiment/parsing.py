@@ -14,6 +14,13 @@ from llmops_actions.experiment.yaml_source import Document, KeyPath
 Model = TypeVar("Model", bound=BaseModel)
 
 
+_SHAPES = {
+    "list_type": "must be a list, `[…]`",
+    "dict_type": "must hold names and values",
+    "model_type": "must hold names and values",
+}
+
+
 def parse_document(document: Document, model: type[Model]) -> Model:
     """Validate a whole document against ``model``.
 
@@ -52,6 +59,8 @@ def _problem(details: ErrorDetails, document: Document, model: type[BaseModel]) 
         return place, f"`{where}`: {details['msg']}."
     if kind == "string_type" and isinstance(details["input"], str | int | float):
         return place, f"`{where}` must be text, not {details['input']!r}. Put it in quotes."
+    if kind in _SHAPES:
+        return place, f"`{where}` {_SHAPES[kind]} (found {_shown(details['input'])})."
     return place, f"`{where}`: {details['msg']} (found {_shown(details['input'])})."
 
 
