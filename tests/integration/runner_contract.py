@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.integration import runner_programs as programs
 from tests.integration.runner_programs import assert_accounted, bulk_run, run_one
 
-from llmops_actions.platforms.ports import Program, Runner
+from llmops_actions.platforms.ports import Program, Row, Runner
 
 AGGREGATED = {
     "double": """
@@ -101,7 +102,7 @@ class RunnerContract:
                 return f"{number + 1} {text}"
             """,
         )
-        rows = [programs.Row(0, "a", {"number": "41"})]
+        rows = [Row(0, "a", {"number": "41"})]
         result, _ = run_one(runner, bulk_run(program, tmp_path / "run", 1, rows=rows))
         assert assert_accounted(result, tmp_path / "run", 1)[0]["outputs"] == {"answer": "42 nothing"}
 
@@ -254,7 +255,7 @@ class RunnerContract:
                 return f"{GREETING} {text} {Path('data/more.txt').read_text()}"
             """,
         )
-        program = programs.replace(program, includes=(shared / "words.py", shared / "data"))
+        program = replace(program, includes=(shared / "words.py", shared / "data"))
         result, _ = run_one(runner, bulk_run(program, tmp_path / "run", 1))
         rows = assert_accounted(result, tmp_path / "run", 1)
         assert rows[0]["outputs"] == {"answer": "hello text 0 more"}

@@ -15,6 +15,11 @@ from llmops_actions.platforms.local.runner import LocalRunner
 from llmops_actions.platforms.ports import BulkRun, Connection, Program, Row, RunProgress, RunSettings
 
 
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main(folder: str, count: str, url: str, *options: str) -> int:
     """Run; print each progress, and the result as ``status completed failed reused metrics``."""
     work, rows = Path(folder), int(count)
@@ -31,16 +36,16 @@ def main(folder: str, count: str, url: str, *options: str) -> int:
     )
 
     def hear(progress: RunProgress) -> None:
-        print(f"ended {progress.ended}", flush=True)
+        say(f"ended {progress.ended}")
 
     settings = RunSettings(concurrency=16, processes=2, line_timeout=60, resume="resume" in options)
     try:
         [result] = LocalRunner().run([run], settings, hear)
     except InterruptedRunError as error:
-        print(f"interrupted {error}", flush=True)
+        say(f"interrupted {error}")
         return 3
     metrics = dict(result.metrics)
-    print(f"result {result.status} {result.completed} {result.failed} {result.reused} {metrics}", flush=True)
+    say(f"result {result.status} {result.completed} {result.failed} {result.reused} {metrics}")
     return 0
 
 

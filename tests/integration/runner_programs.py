@@ -85,8 +85,14 @@ def functions(folder: Path, files: Mapping[str, str], names: Sequence[tuple[str,
     return Program("function", folder, "", functions=tuple(FunctionReference(*name) for name in names), **more)
 
 
-def connection(url: str, **limits: int) -> Connection:
-    return Connection("model", "OpenAIConnection", {"base_url": f"{url}/v1"}, {"api_key": "none"}, **limits)
+def connection(url: str, requests_per_minute: int | None = None) -> Connection:
+    return Connection(
+        "model",
+        "OpenAIConnection",
+        {"base_url": f"{url}/v1"},
+        {"api_key": "none"},
+        requests_per_minute=requests_per_minute,
+    )
 
 
 def bulk_run(program: Program, folder: Path, count: int = 4, **more: Any) -> BulkRun:

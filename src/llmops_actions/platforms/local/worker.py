@@ -49,6 +49,7 @@ from llmops_actions.platforms.local.metering import Meter, RowAbandonedError, fo
 from llmops_actions.platforms.local.output_log import redirect_output
 from llmops_actions.platforms.local.records import RowError, RowRecord
 from llmops_actions.platforms.local.setup import ChildSetup
+from llmops_actions.platforms.local.user_errors import describe, innermost
 from llmops_actions.platforms.local.worker_files import STACKS_FILE
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -292,20 +293,6 @@ class NotJsonError(Exception):
                 super().__init__(f"Output {name!r} is not JSON: {error}")
                 return
         super().__init__(f"The outputs are not JSON: {problem}")
-
-
-def innermost(error: BaseException) -> BaseException:
-    """What really went wrong, below prompt flow's wrappers."""
-    while type(error).__module__.startswith("promptflow.") and error.__cause__ is not None:
-        error = error.__cause__
-    return error
-
-
-def describe(error: BaseException, folder: Path) -> str:
-    """The message of ``error``, and the user's line that raised it."""
-    text = str(error) or type(error).__name__
-    where = user_frames.where_raised(error, folder)
-    return f"{text} ({where})" if where else text
 
 
 def _load(setup: ChildSetup, link: _Link) -> Executor:
