@@ -8,6 +8,7 @@ lines ``<process> <status>`` for each child that ended.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import select
 import signal
@@ -16,6 +17,8 @@ import sys
 import traceback
 from pathlib import Path
 from typing import NoReturn
+
+_WORKER = "llmops_actions.platforms.local.worker"
 
 PLAIN = b"p"
 """Fork a child that needs no prompt flow."""
@@ -59,6 +62,7 @@ class _Server:
 
     def run(self, wake_up: int) -> None:
         """Answer requests until the parent is gone."""
+        importlib.import_module(_WORKER)
         while True:
             ready, _, _ = select.select([self._control.fileno(), wake_up], [], [])
             if wake_up in ready:
@@ -109,9 +113,7 @@ class _Server:
             self._control.close()
             for own in self._own:
                 os.close(own)
-            from llmops_actions.platforms.local.worker import run
-
-            code = run(socket.socket(fileno=descriptor))
+            code = importlib.import_module(_WORKER).run(socket.socket(fileno=descriptor))
         except BaseException:  # noqa: BLE001 - it goes to the log, and the process ends
             traceback.print_exc()
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from typing import Any, NoReturn
 
 from llmops_actions.platforms.local import aggregation
 from llmops_actions.platforms.local.executors.loading import (
+    LEFT_OUT,
     connection_dictionary,
     offer_connections,
     working_folder,
@@ -157,39 +159,45 @@ class _PoolRun:
 def _flow_file(setup: ChildSetup, folder: Path) -> tuple[Path, dict[str, Any] | None]:
     program = setup.program
     if program.kind == "prompty":
-        return folder / program.file, _with_connection(folder / program.file, setup)
+        return _resolved_prompty(setup, folder), None
     flow_file = setup.scratch / ("flow.dag.yaml" if program.kind == "dag" else "flow.flex.yaml")
     write_yaml(flow_file, program.definition)
     return flow_file, dict(program.init) if program.kind == "flex" else None
 
 
-def _with_connection(prompty: Path, setup: ChildSetup) -> dict[str, Any]:
-    """The overrides of a prompty, with its connection's values in the place of the name.
+def _resolved_prompty(setup: ChildSetup, folder: Path) -> Path:
+    """A private copy of the prompty and its folder, with the overrides in it and its connection's values.
 
-    The pool's processes start from nothing: they would look for the name in prompt flow's database, and its keyring.
+    The pool's processes start from the file alone: prompt flow loses overrides on the way, and would look for the
+    connection's name in its database, and in the keyring. The values reach them by the environment.
     """
     from promptflow.core import Prompty
     from promptflow.core._prompty_utils import update_dict_recursively
 
-    front_matter, _ = Prompty._parse_prompty(prompty)
-    model = update_dict_recursively(front_matter, dict(setup.program.definition)).get("model", {})
-    connection = setup.connections.get(model.get("configuration", {}).get("connection"))
+    copy = setup.scratch / "prompty"
+    shutil.copytree(folder, copy, ignore=LEFT_OUT, symlinks=True)
+    front_matter, template = Prompty._parse_prompty(folder / setup.program.file)
+    merged = update_dict_recursively(front_matter, dict(setup.program.definition))
+    configuration = merged.get("model", {}).get("configuration", {})
+    connection = setup.connections.get(configuration.get("connection"))
     if connection is not None:
-        values = {**connection.configs, **connection.secrets}
-        model["configuration"] = {**model["configuration"], **values, "connection": None}
-    return {**setup.program.definition, "model": model}
+        del configuration["connection"]
+        for name, value in {**connection.configs, **connection.secrets}.items():
+            variable = f"LLMOPS_CONNECTION_{name.upper()}"
+            os.environ[variable] = value
+            configuration[name] = f"${{env:{variable}}}"
+    file = copy / setup.program.file
+    # JSON is YAML.
+    file.write_text(f"---\n{json.dumps(merged)}\n---\n{template}", encoding="utf-8")
+    return file
 
 
 def _executor(flow_file: Path, folder: Path, connections: Any, storage: Any, init: Any) -> Any:
     from promptflow.executor import FlowExecutor
 
-    executor = FlowExecutor.create(
+    return FlowExecutor.create(
         flow_file, connections, folder, storage=storage, raise_ex=False, init_kwargs=init, env_exporter_setup=False
     )
-    if init is not None:
-        # A prompty's executor forgets them, and the pool's processes are made from what it remembers.
-        executor._init_kwargs = init
-    return executor
 
 
 def _storage(pool: _PoolRun) -> Any:

@@ -27,7 +27,8 @@ _TYPE_NAMES = {
 }
 """The type names of connection files, and prompt flow's classes."""
 
-_LEFT_OUT = shutil.ignore_patterns(".git", ".llmops", "__pycache__", ".runs", ".promptflow", ".venv", "node_modules")
+LEFT_OUT = shutil.ignore_patterns(".git", ".llmops", "__pycache__", ".runs", ".promptflow", ".venv", "node_modules")
+"""What a private copy of a folder can do without."""
 
 
 def load(setup: ChildSetup) -> Executor:
@@ -50,11 +51,11 @@ def working_folder(program: Program, scratch: Path) -> Path:
     if not program.includes:
         return program.folder
     copy = scratch / program.folder.name
-    shutil.copytree(program.folder, copy, ignore=_LEFT_OUT, symlinks=True)
+    shutil.copytree(program.folder, copy, ignore=LEFT_OUT, symlinks=True)
     for include in program.includes:
         target = copy / include.name
         if include.is_dir():
-            shutil.copytree(include, target, ignore=_LEFT_OUT, dirs_exist_ok=True)
+            shutil.copytree(include, target, ignore=LEFT_OUT, dirs_exist_ok=True)
         else:
             shutil.copy2(include, target)
     return copy
