@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import IO, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llmops_actions.errors import Location, PlatformError, UsageError
+from llmops_actions.experiment.sweep import file_name
 
 SCHEMA_VERSION: Literal[1] = 1
+
+ROWS_FILE = "rows.jsonl"
+"""The file of a run's folder in which each row that ended is a line."""
+
 NO_ENVIRONMENT = "base"
+"""The folder of an experiment that runs without an environment; so no environment can have that name."""
 
 
 class Document(BaseModel):
@@ -39,7 +45,7 @@ class VariationRecord(BaseModel):
 
 
 class DatasetRecord(BaseModel):
-    """Which data a run had: path seen from the repository, number of rows, SHA-256 of the content."""
+    """Which data a run had: its source as the experiment file writes it, rows, SHA-256 of the file's content."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -164,7 +170,52 @@ class MetricsDocument(Document):
     evaluations: tuple[EvaluationRecord, ...]
 
 
+class ErrorRecord(BaseModel):
+    """Why a row failed, and in which node of the flow, where there is one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    message: str
+    node: str | None = None
+
+
+class RowDocument(Document):
+    """A line of ``rows.jsonl``: how a row ended."""
+
+    line: int
+    key: str
+    status: Literal["completed", "failed"]
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any] | None
+    error: ErrorRecord | None
+    usage: Mapping[str, UsageRecord]
+    cost: float | None
+    duration: float
+    attempts: int
+
+
+class ScoreDocument(Document):
+    """A line of ``scores/<evaluator>/<run>.jsonl``: the scores of a row; none where the row failed."""
+
+    line: int
+    key: str
+    status: Literal["completed", "failed"]
+    scores: Mapping[str, bool | int | float]
+    outputs: Mapping[str, Any] | None
+    error: ErrorRecord | None
+
+
 DocumentType = TypeVar("DocumentType", bound=Document)
+
+
+def folder_name(text: str) -> str:
+    """``text`` as the name of a folder or file: itself where that is safe, else a readable part of it and a hash.
+
+    Two texts never share a name, except such as differ in case only.
+    """
+    name = file_name(text)
+    return name if name == text else f"{name[:91]}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)
@@ -176,7 +227,7 @@ class WorkFolder:
     @classmethod
     def of(cls, work_dir: Path, experiment: str, environment: str | None) -> WorkFolder:
         """The folder of an experiment in an environment (``base`` where there is no environment)."""
-        return cls(work_dir / experiment / (environment or NO_ENVIRONMENT))
+        return cls(work_dir / folder_name(experiment) / (environment or NO_ENVIRONMENT))
 
     @property
     def plan(self) -> Path:
@@ -198,20 +249,15 @@ class WorkFolder:
 
     def rows(self, name: str) -> Path:
         """``rows.jsonl`` of a bulk run."""
-        return self.run(name) / "rows.jsonl"
+        return self.run(name) / ROWS_FILE
 
     def scores(self, evaluator: str, name: str) -> Path:
         """The scores of an evaluator on a run, one line a row."""
-        return self.root / "scores" / evaluator / f"{name}.jsonl"
+        return self.root / "scores" / folder_name(evaluator) / f"{name}.jsonl"
 
     def evaluation_run(self, evaluator: str, name: str) -> Path:
         """The folder in which an evaluator runs; it can be resumed from there."""
-        return self.root / "scores" / evaluator / f"{name}.run"
-
-    def runs(self) -> list[RunDocument]:
-        """The documents of all bulk runs, by name."""
-        files = sorted(self.root.glob("runs/*/run.json"))
-        return [read_document(file, RunDocument) for file in files]
+        return self.root / "scores" / folder_name(evaluator) / f"{name}.run"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -236,72 +282,82 @@ class WorkFolder:
 
 def write_document(file: Path, document: Document) -> None:
     """Write a JSON document: whole or not at all, even when the process or the machine dies."""
-    write_text(file, f"{document.model_dump_json(indent=2)}\n")
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a text file atomically (temporary file, flush to the disk, rename)."""
     with atomic_writer(file) as stream:
-        stream.write(text)
+        stream.write(f"{document.model_dump_json(indent=2)}\n")
 
 
 @contextlib.contextmanager
-def atomic_writer(file: Path) -> Iterator[Any]:
-    """A text stream whose content becomes ``file`` when the block ends without an exception."""
+def atomic_writer(file: Path) -> Iterator[IO[str]]:
+    """A text stream whose content becomes ``file`` when the block ends without an exception.
+
+    A temporary file beside it is flushed to the disk and renamed.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".tmp")
+    temporary = file.with_name(f".{os.urandom(8).hex()}.tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+        with temporary.open("x", encoding="utf-8", newline="\n") as stream:
             yield stream
             stream.flush()
-            os.fchmod(stream.fileno(), 0o666 & ~_umask())
             os.fsync(stream.fileno())
-        Path(name).replace(file)
+        temporary.replace(file)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def write_lines(file: Path, documents: Iterable[Document]) -> None:
+    """Write a JSONL file atomically. ASCII only, so that no separator of any reader can occur inside a line."""
+    with atomic_writer(file) as stream:
+        for document in documents:
+            stream.write(json.dumps(document.model_dump(), separators=(",", ":"), allow_nan=False) + "\n")
 
 
 def read_document(file: Path, kind: type[DocumentType]) -> DocumentType:
     """Read a document back.
 
     Raises:
-        PlatformError: it is damaged or of another schema version.
+        PlatformError: it is missing, damaged or of another schema version.
     """
     try:
-        return kind.model_validate_json(file.read_bytes())
-    except (OSError, ValidationError) as error:
+        content = file.read_bytes()
+    except FileNotFoundError as error:
+        raise PlatformError("The file is missing. Run the step again that writes it.", Location(file)) from error
+    return _parsed(content, kind, Location(file))
+
+
+def read_lines(file: Path, kind: type[DocumentType]) -> Iterator[DocumentType]:
+    """The documents of a JSONL file, one after another: memory does not grow with the file.
+
+    Raises:
+        PlatformError: a line is damaged or of another schema version.
+    """
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            yield _parsed(line, kind, Location(file, number))
+
+
+def _parsed(content: bytes, kind: type[DocumentType], place: Location) -> DocumentType:
+    """Read by ``json``, which takes half a surrogate pair that a model left, where pydantic's reader does not."""
+    try:
+        value = json.loads(content, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise PlatformError(f"The file is damaged: {error}. Run the step again that writes it.", place) from error
+    version = value.get("schema_version") if isinstance(value, dict) else None
+    if version not in (None, SCHEMA_VERSION):
         raise PlatformError(
-            f"The file is damaged or was written by another version: {error}. Run the step again that writes it.",
-            Location(file),
+            f"The file has schema version {version}; this llmops reads version {SCHEMA_VERSION}. Use the version of "
+            "llmops-actions that wrote it, or remove the work folder and run the steps again.",
+            place,
+        )
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "it"
+        raise PlatformError(
+            f"The file is damaged: {where}: {first['msg']}. Run the step again that writes it.", place
         ) from error
 
 
-def read_lines(file: Path) -> Iterator[dict[str, Any]]:
-    """The records of a JSONL file, one after another.
-
-    Raises:
-        PlatformError: a line is no JSON object.
-    """
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                raise PlatformError(f"The line is damaged: {error}.", Location(file, number)) from error
-            if not isinstance(record, dict):
-                raise PlatformError("The line is no JSON object.", Location(file, number))
-            yield record
-
-
-def write_lines(file: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Write a JSONL file atomically."""
-    with atomic_writer(file) as stream:
-        for record in records:
-            stream.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")

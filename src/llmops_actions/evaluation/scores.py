@@ -16,7 +16,8 @@ class Metric:
 
     ``n`` rows have a value, ``failed`` rows have none. ``value`` of a boolean score is the share of true among all
     rows, failed ones counting as false; of a numeric score it is the mean over the ``n`` rows, and ``failed`` says
-    how many it does not speak for; ``None`` where no row has one.
+    how many it does not speak for. ``None`` where there is no such number. A score that is boolean in some rows and
+    a number in others is numeric, true counting as 1.
     """
 
     name: str
@@ -28,12 +29,15 @@ class Metric:
 
 
 def scores_of(outputs: Mapping[str, Any]) -> dict[str, Score]:
-    """Those outputs of an evaluator that are scores: finite numbers and booleans."""
-    return {
-        name: value
-        for name, value in outputs.items()
-        if isinstance(value, bool) or (isinstance(value, int | float) and math.isfinite(value))
-    }
+    """Those outputs of an evaluator that are scores: booleans, and numbers that a float can hold."""
+    return {name: value for name, value in outputs.items() if isinstance(value, int | float) and _is_finite(value)}
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 @dataclass
@@ -47,13 +51,16 @@ class _Sum:
         self.boolean = self.boolean and isinstance(value, bool)
         self.n += 1
         # Neumaier 1974: the rounding error is carried along, so that the mean does not depend on the rows' order.
-        moved = self.total + value
-        larger, smaller = (self.total, value) if abs(self.total) >= abs(value) else (value, self.total)
+        number = float(value)
+        moved = self.total + number
+        larger, smaller = (self.total, number) if abs(self.total) >= abs(number) else (number, self.total)
         self.compensation += (larger - moved) + smaller
         self.total = moved
 
     def mean_over(self, rows: int) -> float | None:
-        return (self.total + self.compensation) / rows if rows else None
+        """``None`` where the sum is larger than a float can be."""
+        mean = (self.total + self.compensation) / rows
+        return mean if math.isfinite(mean) else None
 
 
 @dataclass
@@ -78,7 +85,7 @@ class ScoreTotals:
         means = [self._mean(name, each) for name, each in sorted(self._sums.items())]
         n = self.rows - self.failed_rows
         own = [
-            Metric(name, value if math.isfinite(value) else None, "logged", "logged", n, self.failed_rows)
+            Metric(name, value if _is_finite(value) else None, "logged", "logged", n, self.failed_rows)
             for name, value in sorted(logged.items())
         ]
         return (*means, *own)

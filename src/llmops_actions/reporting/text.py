@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&$:-])")
@@ -25,6 +26,18 @@ def markdown(text: object, limit: int = 200) -> str:
     return escaped.replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;").replace("\\@", "&#64;")
 
 
+def width(text: str) -> int:
+    """The columns of a terminal that ``text`` takes: East Asian wide characters and emoji two, marks on others none."""
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text
+    )
+
+
+def heading(step: str, subject: str, verdict: str) -> str:
+    """The first line of a step's summary: the step, what it was about, how it ended."""
+    return f"## {step} {markdown(subject)}: {verdict}"
+
+
 def table(header: list[str], rows: list[list[str]], align: str = "") -> str:
     """A Markdown table. Cells are Markdown already; ``align`` has ``l`` or ``r`` for each column."""
     marks = ["---:" if mark == "r" else "---" for mark in align.ljust(len(header), "l")]
@@ -32,7 +45,7 @@ def table(header: list[str], rows: list[list[str]], align: str = "") -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def number(value: float | None, digits: int = 3) -> str:
+def number(value: int | float | None, digits: int = 3) -> str:
     """A number for people; a dash where there is none."""
     if value is None:
         return "-"

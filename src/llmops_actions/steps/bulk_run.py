@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from llmops_actions.platforms.ports import RunResult
-from llmops_actions.reporting.text import dollars, markdown, number, table
+from llmops_actions.reporting.text import dollars, heading, markdown, number, table
 from llmops_actions.steps.declaration import Outcome, Outputs, Step
 from llmops_actions.steps.inputs import EngineInputs, OfflineInputs, SweepInputs, UseCaseInputs
 from llmops_actions.steps.plan import size
@@ -51,10 +51,10 @@ def run(inputs: BulkRunInputs, services: Services) -> Outcome[BulkRunOutputs]:
     """
     use_case = open_use_case(inputs, services, inputs)
     with use_case.work_folder.locked(), surroundings(use_case.experiment, inputs, services) as around:
-        plan = make_plan(use_case, around)
+        runs = plan_runs(use_case, around)
+        plan = make_plan(use_case, runs)
         write_document(use_case.work_folder.plan, plan)
         services.progress.phase(f"bulk-run: {size(plan)}")
-        runs = plan_runs(use_case, around)
         documents = [_document(run, use_case, around, inputs, services) for run in runs]
         for document in documents:
             write_document(use_case.work_folder.run_document(document.name), document)
@@ -123,7 +123,9 @@ def _outcome(
         work_folder=str(folder.root),
     )
     findings = tuple(finding for _, finding in judged if finding)
-    return Outcome(worst(verdict for verdict, _ in judged), outputs, summarise(documents), findings)
+    verdict = worst(verdict for verdict, _ in judged)
+    summary = f"{heading('bulk-run', use_case.experiment.name, verdict)}\n\n{summarise(documents)}"
+    return Outcome(verdict, outputs, summary, findings)
 
 
 def summarise(documents: Sequence[RunDocument]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,34 +12,45 @@ from pydantic import Field
 from llmops_actions.errors import UsageError
 from llmops_actions.evaluation.scores import Metric, ScoreTotals, scores_of
 from llmops_actions.experiment.experiment import Evaluator, MappedDataset
+from llmops_actions.experiment.fingerprint import of_folder
 from llmops_actions.experiment.flows import load_flow
+from llmops_actions.experiment.parsing import nearest_name
 from llmops_actions.outcome import Finding, Verdict
 from llmops_actions.platforms.ports import BulkRun, RunResult
-from llmops_actions.reporting.text import markdown, number, table
+from llmops_actions.reporting.text import heading, markdown, number, table
 from llmops_actions.steps.declaration import Names, Outcome, Outputs, Step
 from llmops_actions.steps.inputs import EngineInputs, OfflineInputs, SweepInputs, UseCaseInputs
 from llmops_actions.steps.planning import (
+    SweepRun,
     completed_mappings,
+    described,
+    fingerprint,
     plan_runs,
     program_identity,
     surroundings_identity,
-    without_address,
 )
-from llmops_actions.steps.rows import EvaluationRows, content_hash
+from llmops_actions.steps.rows import DatasetFacts, EvaluationRows, content_hash, dataset_facts
 from llmops_actions.steps.running import judge, run_settings, total_cost, usage_records, worst
 from llmops_actions.steps.services import Services
 from llmops_actions.steps.use_case import PLAIN, Surroundings, UseCase, open_use_case, surroundings
 from llmops_actions.work_folder import (
+    ROWS_FILE,
     EvaluationRecord,
     MetricRecord,
     MetricsDocument,
+    RowDocument,
     RunDocument,
+    ScoreDocument,
     WorkFolder,
+    folder_name,
     read_document,
     read_lines,
     write_document,
     write_lines,
 )
+
+SHOWN = 5
+"""Names in a message that could have many."""
 
 
 class EvaluateInputs(EngineInputs, SweepInputs, OfflineInputs, UseCaseInputs):
@@ -73,28 +85,29 @@ def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
 
     Raises:
         UsageError: there is no bulk run to evaluate, no such evaluator, or variables are missing.
+        ExperimentError: a dataset of an evaluator cannot be read.
         InterruptedRunError: someone stopped it; ``resume`` goes on from there.
     """
     use_case = open_use_case(inputs, services, inputs)
     evaluators = _chosen(use_case, inputs.evaluators)
     folder = use_case.work_folder
     with folder.locked(), surroundings(use_case.experiment, inputs, services) as around:
-        runs, stale = _current_runs(use_case, around)
+        runs, findings = _current_runs(use_case, around)
         evaluations = [each for evaluator in evaluators for each in _evaluations(evaluator, runs, around, folder)]
+        findings += _unmatched(evaluators, evaluations)
         services.progress.phase(
             f"evaluate: {len(evaluators)} evaluators, {len(runs)} runs, {len(evaluations)} evaluations"
         )
         results = services.runner(inputs.engine).run(
             [each.bulk_run for each in evaluations], run_settings(inputs, use_case.prices), services.progress.run
         )
-        records, judged = [], []
-        for evaluation, result in zip(evaluations, results, strict=True):
-            records.append(_score(evaluation, result, folder))
-            own_failures = result.failed - evaluation.run.failed
-            what = f"{evaluation.evaluator.name} on {evaluation.run.name}"
-            rows = evaluation.bulk_run.folder / "rows.jsonl"
-            judged.append(judge(what, result, own_failures, inputs.max_failed_rows, rows))
+        records = [_score(each, result, folder) for each, result in zip(evaluations, results, strict=True)]
         write_document(folder.metrics, _document(use_case, records))
+        verdicts: list[Verdict] = ["failed" for finding in findings if finding.level == "error"]
+        for evaluation, result in zip(evaluations, results, strict=True):
+            verdict, finding = _judged(evaluation, result, inputs.max_failed_rows)
+            verdicts.append(verdict)
+            findings += [finding] if finding else []
     outputs = EvaluateOutputs(
         evaluations=len(records),
         rows=sum(record.rows for record in records),
@@ -102,42 +115,73 @@ def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
         cost=total_cost(result.cost for result in results),
         metrics=str(folder.metrics),
     )
-    verdicts: list[Verdict] = [verdict for verdict, _ in judged]
-    verdict = worst([*verdicts, "failed"] if stale else verdicts)
-    findings = (*stale, *(finding for _, finding in judged if finding))
-    where = f"Metrics: {markdown(folder.metrics, 500)}; a line for each row: {markdown(folder.root / 'scores', 500)}"
-    return Outcome(verdict, outputs, f"{summarise(records)}\n\n{where}", findings)
+    verdict = worst(verdicts)
+    summary = f"{heading('evaluate', use_case.experiment.name, verdict)}\n\n{summarise(records)}"
+    return Outcome(verdict, outputs, summary, tuple(findings))
+
+
+def _judged(evaluation: _Evaluation, result: RunResult, allowed: int) -> tuple[Verdict, Finding | None]:
+    """The verdict on an evaluation; rows that failed in the bulk run before are not the evaluator's."""
+    what = f"{evaluation.evaluator.name} on {evaluation.run.name}"
+    own_failures = result.failed - evaluation.run.failed
+    return judge(what, result, own_failures, allowed, evaluation.bulk_run.folder / ROWS_FILE)
 
 
 def _chosen(use_case: UseCase, names: Sequence[str]) -> list[Evaluator]:
     known = {evaluator.name: evaluator for evaluator in use_case.experiment.evaluators}
     for name in names:
         if name not in known:
-            raise UsageError(f"There is no evaluator `{name}`. The experiment has {', '.join(known) or 'none'}.")
-    return [known[name] for name in names] if names else list(known.values())
+            nearest = nearest_name(name, list(known))
+            hint = f"Did you mean `{nearest}`?" if nearest else f"The experiment has {', '.join(known) or 'none'}."
+            raise UsageError(f"There is no evaluator `{name}`. {hint}")
+    return [each for each in known.values() if each.name in names] if names else list(known.values())
 
 
 def _current_runs(use_case: UseCase, around: Surroundings) -> tuple[list[RunDocument], list[Finding]]:
     """The bulk runs that ended and are still true of what is written; and a finding for each that is not."""
     runs: list[RunDocument] = []
     findings: list[Finding] = []
+    missing: list[str] = []
     for planned in plan_runs(use_case, around):
         name = planned.bulk_run.name
         file = use_case.work_folder.run_document(name)
         if not file.is_file():
+            missing.append(name)
             continue
         document = read_document(file, RunDocument)
-        if document.fingerprint != planned.bulk_run.fingerprint:
-            other = " (it ran against the stand-in model)" if document.offline and not around.offline_url else ""
-            message = f"The run {name} is out of date: flow, data or settings changed{other}. Run bulk-run again."
-            findings.append(Finding("error", message))
-        elif document.status == "running":
-            findings.append(Finding("error", f"The run {name} did not end. Go on with bulk-run --resume."))
+        problem = _problem_of(document, planned, use_case.work_folder, around)
+        if problem:
+            findings.append(Finding("error", problem))
         else:
             runs.append(document)
     if not runs and not findings:
         raise UsageError(f"There are no bulk runs in {use_case.work_folder.root}. Run bulk-run first.")
+    if missing:
+        names = ", ".join(missing[:SHOWN]) + (", …" if len(missing) > SHOWN else "")
+        findings.append(Finding("warning", f"{len(missing)} runs of the sweep are not there, so not scored: {names}."))
     return runs, findings
+
+
+def _problem_of(document: RunDocument, planned: SweepRun, folder: WorkFolder, around: Surroundings) -> str | None:
+    """Why a run cannot be scored, ``None`` if it can."""
+    name = document.name
+    if document.fingerprint != planned.bulk_run.fingerprint:
+        other = " (it ran against the stand-in model)" if document.offline and not around.offline_url else ""
+        return f"The run {name} is out of date: flow, data or settings changed{other}. Run bulk-run again."
+    if document.status == "running":
+        return f"The run {name} did not end. Go on with bulk-run --resume."
+    if not folder.rows(name).is_file():
+        return f"The run {name} has lost its {ROWS_FILE}. Run bulk-run again."
+    return None
+
+
+def _unmatched(evaluators: Sequence[Evaluator], evaluations: Sequence[_Evaluation]) -> list[Finding]:
+    matched = {each.evaluator.name for each in evaluations}
+    return [
+        Finding("warning", f"The evaluator {each.name} matches none of the runs, so it scored nothing.", each.location)
+        for each in evaluators
+        if each.name not in matched
+    ]
 
 
 def _evaluations(
@@ -145,33 +189,35 @@ def _evaluations(
 ) -> Iterator[_Evaluation]:
     flow = load_flow(evaluator.path)
     program = around.program(flow, PLAIN)
-    identity = program_identity(program)
-    outside = surroundings_identity(around)
+    identity = {
+        "program": program_identity(program, of_folder(flow.folder, flow.includes)),
+        "surroundings": surroundings_identity(around),
+    }
+    facts: dict[Path, DatasetFacts] = {}
     for document in runs:
         matching = evaluator.datasets_for(document.dataset.name)
         for mapped in matching:
-            name = document.name if len(matching) == 1 else f"{document.name}@{mapped.dataset.name}"
             file = mapped.dataset.local_file(mapped.location)
+            if file not in facts:
+                facts[file] = dataset_facts(file)
             mappings = completed_mappings(flow, mapped.mappings)
-            rows = EvaluationRows(file, mappings, folder.rows(document.name))
-            fingerprint = without_address(
-                {
-                    "program": identity,
-                    "surroundings": outside,
-                    "data": content_hash(file),
-                    "run": document.fingerprint,
-                    "rows": content_hash(folder.rows(document.name)),
-                    "mappings": {key: str(source) for key, source in mappings.items()},
-                },
-                around,
-            )
+            name = document.name
+            if len(matching) > 1:
+                name = folder_name(f"{document.name}@{mapped.dataset.name}")
+            parts = {
+                **identity,
+                "data": facts[file].sha256,
+                "run": document.fingerprint,
+                "rows": content_hash(folder.rows(document.name)),
+                "mappings": described(mappings),
+            }
             bulk_run = BulkRun(
                 name=f"{evaluator.name}/{name}",
                 program=program,
-                rows=rows,
+                rows=EvaluationRows(file, mappings, folder.rows(document.name)),
                 row_count=document.rows,
                 folder=folder.evaluation_run(evaluator.name, name),
-                fingerprint=fingerprint,
+                fingerprint=fingerprint(parts, around),
                 connections=around.connections,
                 environment=around.environment,
             )
@@ -182,23 +228,21 @@ def _score(evaluation: _Evaluation, result: RunResult, folder: WorkFolder) -> Ev
     """Write the scores; the record for ``metrics.json``."""
     totals = ScoreTotals()
 
-    def records() -> Iterator[dict[str, object]]:
-        for row in read_lines(evaluation.bulk_run.folder / "rows.jsonl"):
-            completed = row["status"] == "completed"
-            outputs = row["outputs"] if completed else None
-            scores = scores_of(outputs) if outputs is not None else None
+    def documents() -> Iterator[ScoreDocument]:
+        for row in read_lines(evaluation.bulk_run.folder / ROWS_FILE, RowDocument):
+            completed = row.status == "completed"
+            scores = scores_of(row.outputs or {}) if completed else None
             totals.add(scores)
-            yield {
-                "schema_version": 1,
-                "line": row["line"],
-                "key": row["key"],
-                "status": row["status"],
-                "scores": scores or {},
-                "outputs": outputs,
-                "error": row["error"],
-            }
+            yield ScoreDocument(
+                line=row.line,
+                key=row.key,
+                status=row.status,
+                scores=scores or {},
+                outputs=row.outputs if completed else None,
+                error=row.error,
+            )
 
-    write_lines(evaluation.scores, records())
+    write_lines(evaluation.scores, documents())
     return EvaluationRecord(
         run=evaluation.run.name,
         variation=evaluation.run.variation.name,
@@ -232,19 +276,18 @@ def _document(use_case: UseCase, records: Sequence[EvaluationRecord]) -> Metrics
 
 
 def summarise(records: Sequence[EvaluationRecord]) -> str:
-    """A line for each run and metric."""
-    rows = [
-        [
-            markdown(record.variation),
-            markdown(record.dataset),
-            markdown(f"{record.evaluator}.{metric.name}"),
-            number(metric.value),
-            number(metric.n),
-            number(metric.failed),
-        ]
-        for record in records
-        for metric in record.metrics
-    ]
+    """A line for each run and metric; one with dashes where an evaluation has no metric."""
+    evaluations = Counter((record.run, record.evaluator) for record in records)
+    rows = []
+    for record in records:
+        several = evaluations[record.run, record.evaluator] > 1
+        dataset = f"{record.dataset} ({record.evaluation_dataset})" if several else record.dataset
+        where = [markdown(record.variation), markdown(dataset)]
+        if not record.metrics:
+            rows.append([*where, markdown(record.evaluator), "-", number(0), number(record.failed)])
+        for metric in record.metrics:
+            name = markdown(f"{record.evaluator}.{metric.name}")
+            rows.append([*where, name, number(metric.value), number(metric.n), number(metric.failed)])
     if not rows:
         return "There are no scores."
     return table(["variation", "dataset", "metric", "value", "n", "failed"], rows, "lllrrr")

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import Field
 
-from llmops_actions.reporting.text import dollars, markdown, number, table
+from llmops_actions.reporting.text import dollars, heading, markdown, number, table
 from llmops_actions.steps.declaration import Outcome, Outputs, Step
 from llmops_actions.steps.inputs import SweepInputs, UseCaseInputs
-from llmops_actions.steps.planning import make_plan
+from llmops_actions.steps.planning import make_plan, plan_runs
 from llmops_actions.steps.services import Services
 from llmops_actions.steps.use_case import open_use_case, unresolved_surroundings
 from llmops_actions.work_folder import PlanDocument, write_document
@@ -35,7 +35,7 @@ class PlanOutputs(Outputs):
 def run(inputs: PlanInputs, services: Services) -> Outcome[PlanOutputs]:
     """Plan the sweep; writes ``plan.json`` and runs nothing."""
     use_case = open_use_case(inputs, services, inputs)
-    plan = make_plan(use_case, unresolved_surroundings(use_case.experiment, services))
+    plan = make_plan(use_case, plan_runs(use_case, unresolved_surroundings(use_case.experiment, services)))
     write_document(use_case.work_folder.plan, plan)
     outputs = PlanOutputs(
         runs=len(plan.runs),
@@ -45,7 +45,8 @@ def run(inputs: PlanInputs, services: Services) -> Outcome[PlanOutputs]:
         matrix={"include": [{"variation": variation.name} for variation in plan.variations]},
         plan=str(use_case.work_folder.plan),
     )
-    return Outcome("passed", outputs, summarise(plan))
+    summary = f"{heading('plan', plan.experiment, 'passed')}\n\n{summarise(plan)}"
+    return Outcome("passed", outputs, summary)
 
 
 def summarise(plan: PlanDocument) -> str:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from llmops_actions.experiment.datasets import read_rows
-from llmops_actions.experiment.experiment import MappedDataset
+from llmops_actions.errors import ExperimentError, Location
+from llmops_actions.experiment.experiment import Dataset
 from llmops_actions.experiment.fingerprint import of_folder, of_value
 from llmops_actions.experiment.flows import Flow, model_calls
 from llmops_actions.experiment.mapping import Mappings, complete
 from llmops_actions.experiment.prices import PriceTable
 from llmops_actions.experiment.program import Program
-from llmops_actions.experiment.sweep import Variation, file_name
+from llmops_actions.experiment.secret_names import is_secret
+from llmops_actions.experiment.sweep import Variation
 from llmops_actions.platforms.ports import BulkRun
-from llmops_actions.steps.rows import DatasetRows, content_hash, count_rows
+from llmops_actions.steps.rows import DatasetFacts, DatasetRows, dataset_facts
 from llmops_actions.steps.use_case import Surroundings, UseCase
-from llmops_actions.work_folder import DatasetRecord, PlanDocument, PlannedRun, VariationRecord
-
-_SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|CREDENTIAL", re.IGNORECASE)
+from llmops_actions.work_folder import DatasetRecord, PlanDocument, PlannedRun, VariationRecord, folder_name
 
 CHARACTERS_PER_TOKEN = 4
 """English text has about four characters a token (OpenAI, "What are tokens and how to count them?")."""
@@ -32,17 +29,32 @@ EXPECTED_COMPLETION_TOKENS = 100
 
 @dataclass(frozen=True)
 class SweepRun:
-    """One run of the sweep, ready for a runner, with what it was made from."""
+    """One run of the sweep, ready for a runner, with what it was made from.
+
+    ``characters``: those of all values in its dataset, for the estimate.
+    """
 
     bulk_run: BulkRun
     variation: Variation
     dataset: DatasetRecord
-    file: Path
+    characters: int
 
 
-def run_name(dataset: str, variation: Variation) -> str:
-    """The name of a run: stable, readable, fit for a folder."""
-    return file_name(f"{dataset}.{variation.name}")
+def run_names(datasets: Sequence[str], variations: Sequence[Variation]) -> dict[tuple[str, str], str]:
+    """The name of the run of each (dataset, variation): readable, fit for a folder, unique whatever the case.
+
+    It is made from the whole sweep, so that it stays the same when ``variations`` narrows what is run.
+    """
+    names: dict[tuple[str, str], str] = {}
+    taken: set[str] = set()
+    for variation in variations:
+        for dataset in datasets:
+            name = folder_name(f"{dataset}.{variation.name}")
+            if name.lower() in taken:
+                name = f"{name[:91]}-{of_value([dataset, variation.name])[:8]}"
+            taken.add(name.lower())
+            names[dataset, variation.name] = name
+    return names
 
 
 def completed_mappings(flow: Flow, mappings: Mappings) -> Mappings:
@@ -52,25 +64,13 @@ def completed_mappings(flow: Flow, mappings: Mappings) -> Mappings:
     return complete(mappings, {name: each.has_default for name, each in flow.inputs.items()})
 
 
-def dataset_record(mapped: MappedDataset) -> DatasetRecord:
-    """Rows and hash of a dataset (reads the file once for each).
-
-    Raises:
-        ExperimentError: it is in the cloud, or a row cannot be read.
-    """
-    file = mapped.dataset.local_file(mapped.location)
-    return DatasetRecord(
-        name=mapped.dataset.name, source=mapped.dataset.source, rows=count_rows(file), sha256=content_hash(file)
-    )
-
-
-def program_identity(program: Program) -> dict[str, Any]:
-    """What makes a program the program it is, as a JSON value: content of its files, definition, arguments."""
+def program_identity(program: Program, files: str) -> dict[str, Any]:
+    """What makes a program the program it is, as a JSON value: content of its ``files``, definition, arguments."""
     return {
         "kind": program.kind,
-        "files": of_folder(program.folder, program.includes),
+        "files": files,
         "definition": program.definition,
-        "init": program.init,
+        "init": _without_secrets(program.init),
         "functions": [f"{each.file}:{each.name}" for each in program.functions],
     }
 
@@ -81,18 +81,22 @@ def surroundings_identity(around: Surroundings) -> dict[str, Any]:
         name: {"type": each.type, **({} if around.offline_url and each.is_model else each.configs)}
         for name, each in around.connections.items()
     }
-    environment = {
-        name: value
-        for name, value in around.environment.items()
-        if not _SECRET_NAME.search(name) and not (around.offline_url and around.offline_url in value)
+    return {
+        "connections": _without_secrets(connections),
+        "environment": _without_secrets(around.environment),
+        "offline": around.offline_url is not None,
     }
-    return {"connections": connections, "environment": environment, "offline": around.offline_url is not None}
 
 
-def without_address(identity: Mapping[str, Any], around: Surroundings) -> str:
-    """The fingerprint of an identity in which the stand-in's address, new each time, does not count."""
-    url = around.offline_url
-    return of_value(_masked(identity, url) if url else identity)
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_secrets(each) for name, each in value.items() if not is_secret(str(name), each)}
+    return [_without_secrets(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def fingerprint(identity: Mapping[str, Any], around: Surroundings) -> str:
+    """The hash of an identity, in which the stand-in's address, another one each time, does not count."""
+    return of_value(_masked(identity, around.offline_url) if around.offline_url else identity)
 
 
 def _masked(value: Any, url: str) -> Any:
@@ -103,43 +107,63 @@ def _masked(value: Any, url: str) -> Any:
     return value.replace(url, "offline-model") if isinstance(value, str) else value
 
 
+def described(mappings: Mappings) -> dict[str, str]:
+    """Mappings as a JSON value that tells apart what differs."""
+    return {name: str(source) for name, source in mappings.items()}
+
+
 def plan_runs(use_case: UseCase, around: Surroundings) -> list[SweepRun]:
-    """Every selected variation over every dataset, variation by variation.
+    """Every selected variation over every dataset, variation by variation. Reads each dataset once, to its end.
 
     Raises:
-        ExperimentError: a dataset or a variation cannot be used.
+        ExperimentError: a dataset or a variation cannot be used, or there is nothing to run.
     """
-    datasets = [(mapped, dataset_record(mapped)) for mapped in use_case.experiment.datasets]
+    if not use_case.experiment.datasets:
+        raise ExperimentError("There are no datasets, so there is nothing to run.", _written_in(use_case))
+    files = [mapped.dataset.local_file(mapped.location) for mapped in use_case.experiment.datasets]
+    facts = [dataset_facts(file) for file in files]
+    for mapped, file, fact in zip(use_case.experiment.datasets, files, facts, strict=True):
+        if not fact.rows:
+            raise ExperimentError(f"The dataset `{mapped.dataset.name}` has no rows.", Location(file))
+    names = run_names([mapped.dataset.name for mapped in use_case.experiment.datasets], use_case.variations)
+    content = of_folder(use_case.flow.folder, use_case.flow.includes)
     outside = surroundings_identity(around)
     runs = []
     for variation in use_case.selected:
         program = around.program(use_case.flow, variation)
-        identity = program_identity(program)
-        for mapped, record in datasets:
+        identity = program_identity(program, content)
+        for mapped, file, fact in zip(use_case.experiment.datasets, files, facts, strict=True):
             mappings = completed_mappings(use_case.flow, mapped.mappings)
-            fingerprint = without_address(
-                {
-                    "program": identity,
-                    "surroundings": outside,
-                    "data": record.sha256,
-                    "mappings": {name: str(source) for name, source in mappings.items()},
-                },
-                around,
-            )
-            name = run_name(record.name, variation)
-            file = mapped.dataset.local_file(mapped.location)
+            name = names[mapped.dataset.name, variation.name]
             bulk_run = BulkRun(
                 name=name,
                 program=program,
                 rows=DatasetRows(file, mappings),
-                row_count=record.rows,
+                row_count=fact.rows,
                 folder=use_case.work_folder.run(name),
-                fingerprint=fingerprint,
+                fingerprint=fingerprint(
+                    {
+                        "program": identity,
+                        "surroundings": outside,
+                        "data": fact.sha256,
+                        "mappings": described(mappings),
+                    },
+                    around,
+                ),
                 connections=around.connections,
                 environment=around.environment,
             )
-            runs.append(SweepRun(bulk_run, variation, record, file))
+            runs.append(SweepRun(bulk_run, variation, _dataset_record(mapped.dataset, fact), fact.characters))
     return runs
+
+
+def _written_in(use_case: UseCase) -> Location:
+    overlay = use_case.experiment.overlay
+    return Location(overlay) if overlay else use_case.experiment.file
+
+
+def _dataset_record(dataset: Dataset, facts: DatasetFacts) -> DatasetRecord:
+    return DatasetRecord(name=dataset.name, source=dataset.source, rows=facts.rows, sha256=facts.sha256)
 
 
 def variation_record(variation: Variation) -> VariationRecord:
@@ -152,13 +176,12 @@ def variation_record(variation: Variation) -> VariationRecord:
     )
 
 
-def make_plan(use_case: UseCase, around: Surroundings) -> PlanDocument:
-    """The plan: the runs, their model calls, and with a price table what they will cost.
+def make_plan(use_case: UseCase, runs: Sequence[SweepRun]) -> PlanDocument:
+    """The plan of ``runs``: their size, their model calls, and with a price table what they will cost.
 
     The cost is an estimate: prompt templates and columns at four characters a token for the prompt, ``max_tokens``
     (at most 100 expected) for the answer. ``None`` where a price is not known.
     """
-    runs = plan_runs(use_case, around)
     planned = tuple(_planned(run, use_case.prices) for run in runs)
     known = [run.cost for run in planned if run.cost is not None]
     records = {run.dataset.name: run.dataset for run in runs}
@@ -191,7 +214,7 @@ def _planned(run: SweepRun, prices: PriceTable) -> PlannedRun:
 
 def _estimate(run: SweepRun, prices: PriceTable) -> float | None:
     program = run.bulk_run.program
-    data_tokens = sum(len(str(list(values.values()))) for _, values in read_rows(run.file)) // CHARACTERS_PER_TOKEN
+    data_tokens = run.characters // CHARACTERS_PER_TOKEN
     total = 0.0
     nodes = {node["name"]: node for node in program.definition.get("nodes") or []}
     for call in model_calls(program):

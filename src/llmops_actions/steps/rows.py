@@ -12,7 +12,7 @@ from llmops_actions.experiment.datasets import read_rows
 from llmops_actions.experiment.fingerprint import row_key
 from llmops_actions.experiment.mapping import MappingError, Mappings, apply
 from llmops_actions.platforms.ports import Row
-from llmops_actions.work_folder import read_lines
+from llmops_actions.work_folder import RowDocument, read_lines
 
 FAILED_BEFORE = "The row failed in the bulk run"
 """How the error of a row starts that an evaluator never got to see."""
@@ -48,35 +48,46 @@ class EvaluationRows:
     run: Path
 
     def __iter__(self) -> Iterator[Row]:
-        partners = enumerate(read_rows(self.file))
-        line = -1
-        values: dict[str, Any] = {}
-        for record in read_lines(self.run):
-            while line < record["line"]:
-                line, (_, values) = next(partners, (record["line"] + 1, (0, {})))
-            yield self._joined(record, values if line == record["line"] else None)
+        partners = ((line, values) for line, (_, values) in enumerate(read_rows(self.file)))
+        partner = next(partners, None)
+        for record in read_lines(self.run, RowDocument):
+            while partner is not None and partner[0] < record.line:
+                partner = next(partners, None)
+            yield self._joined(record, partner[1] if partner is not None and partner[0] == record.line else None)
 
-    def _joined(self, record: dict[str, Any], values: dict[str, Any] | None) -> Row:
-        number, key = record["line"], record["key"]
-        if record["status"] != "completed":
-            problem = (record.get("error") or {}).get("message", "no reason given")
-            return Row(number, key, {}, f"{FAILED_BEFORE}: {problem}")
+    def _joined(self, record: RowDocument, values: dict[str, Any] | None) -> Row:
+        if record.status != "completed":
+            problem = record.error.message if record.error else "no reason given"
+            return Row(record.line, record.key, {}, f"{FAILED_BEFORE}: {problem}")
         if values is None:
-            return Row(number, key, {}, f"{self.file.name} has no row {number + 1}.")
-        run = {"outputs": record["outputs"] or {}, "inputs": record["inputs"]}
+            return Row(record.line, record.key, {}, f"{self.file.name} has no row {record.line + 1}.")
+        run = {"outputs": record.outputs or {}, "inputs": record.inputs}
         try:
-            return Row(number, key, apply(self.mappings, values, run))
+            return Row(record.line, record.key, apply(self.mappings, values, run))
         except MappingError as error:
-            return Row(number, key, {}, str(error))
+            return Row(record.line, record.key, {}, str(error))
 
 
-def count_rows(file: Path) -> int:
-    """The number of rows of a dataset.
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What a plan needs to know of a dataset's file: rows, characters of their values, SHA-256 of the content."""
+
+    rows: int
+    characters: int
+    sha256: str
+
+
+def dataset_facts(file: Path) -> DatasetFacts:
+    """Read a dataset to its end.
 
     Raises:
         ExperimentError: a row that cannot be read, with its line.
     """
-    return sum(1 for _ in read_rows(file))
+    rows = characters = 0
+    for _, values in read_rows(file):
+        rows += 1
+        characters += len(str(list(values.values())))
+    return DatasetFacts(rows, characters, content_hash(file))
 
 
 def content_hash(file: Path) -> str:

@@ -15,7 +15,7 @@ from llmops_actions.platforms.ports import RunResult, RunSettings, Usage
 from llmops_actions.reporting.text import one_line
 from llmops_actions.steps.inputs import EngineInputs
 from llmops_actions.steps.rows import FAILED_BEFORE
-from llmops_actions.work_folder import UsageRecord, read_lines
+from llmops_actions.work_folder import RowDocument, UsageRecord, read_lines
 
 SHOWN_PROBLEMS = 3
 SHOWN_LINES = 5
@@ -94,11 +94,11 @@ class Problems:
 def read_problems(rows: Path) -> Problems:
     """The reasons why rows in ``rows.jsonl`` failed, those apart that had failed in the bulk run before."""
     problems = Problems()
-    for record in read_lines(rows):
-        error = record.get("error")
-        if record["status"] != "completed" and error and not error["message"].startswith(FAILED_BEFORE):
-            node = f" in node {error['node']}" if error.get("node") else ""
-            problems.add(record["line"], f"{error['type']}{node}: {one_line(error['message'], 300)}")
+    for record in read_lines(rows, RowDocument):
+        error = record.error
+        if error and not error.message.startswith(FAILED_BEFORE):
+            node = f" in node {error.node}" if error.node else ""
+            problems.add(record.line, f"{error.type}{node}: {one_line(error.message, 300)}")
     return problems
 
 

@@ -16,6 +16,7 @@ from llmops_actions.experiment.environment import (
     resolve_arguments,
 )
 from llmops_actions.experiment.experiment import Experiment
+from llmops_actions.experiment.fingerprint import IGNORED_FOLDERS
 from llmops_actions.experiment.flows import Flow, load_flow, resolve
 from llmops_actions.experiment.loading import load_experiment
 from llmops_actions.experiment.offline import offline_environment, point_program_at
@@ -26,7 +27,7 @@ from llmops_actions.experiment.sweep import SweepError, Variation, make_variatio
 from llmops_actions.experiment.variables import Variables
 from llmops_actions.steps.inputs import OfflineInputs, SweepInputs, UseCaseInputs
 from llmops_actions.steps.services import OFFLINE_MODEL_VARIABLE, Services
-from llmops_actions.work_folder import WorkFolder
+from llmops_actions.work_folder import NO_ENVIRONMENT, WorkFolder
 
 PLAIN = Variation("default", is_default=True)
 
@@ -51,12 +52,13 @@ class Surroundings:
             ExperimentError: the variation does not fit the flow.
         """
         program = resolve(flow, variation)
+        if self.offline_url:
+            program = point_program_at(program, self.offline_url)
         place = flow.init_file.locate() if flow.init_file else flow.document.locate()
         init, missing = resolve_arguments(program.init, self.variables, place)
         if not self.lenient:
             require_nothing_missing(missing)
-        program = replace(program, init=init)
-        return point_program_at(program, self.offline_url) if self.offline_url else program
+        return replace(program, init=init)
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,14 @@ def open_use_case(inputs: UseCaseInputs, services: Services, sweep: SweepInputs 
     """Load the experiment, its flow and its variations; ``sweep`` narrows them.
 
     Raises:
-        UsageError: no such use case, or no such variation.
+        UsageError: no such use case, no such variation, or a work folder that changes the flow.
         ExperimentError: what the user wrote cannot be used.
     """
+    if inputs.env == NO_ENVIRONMENT:
+        raise UsageError(f"`{NO_ENVIRONMENT}` stands for no environment at all. Leave it out, or take another name.")
     experiment = load_experiment(services.directory / inputs.use_case, inputs.env)
+    if inputs.env and experiment.overlay is None:
+        services.progress.note(f"There is no experiment.{inputs.env}.yaml: the experiment is taken as it is.")
     flow = load_flow(experiment.flow)
     try:
         variations = make_variations(
@@ -94,14 +100,25 @@ def open_use_case(inputs: UseCaseInputs, services: Services, sweep: SweepInputs 
         selected = select_variations(variations, sweep.variations if sweep else ())
     except SweepError as error:
         raise UsageError(str(error)) from error
+    work_folder = WorkFolder.of(services.directory / inputs.work_dir, experiment.name, inputs.env)
+    _keep_out_of_flows(work_folder, experiment)
     return UseCase(
         experiment=experiment,
         flow=flow,
         variations=variations,
         prices=_prices(experiment, services.directory, sweep.prices if sweep else None),
-        work_folder=WorkFolder.of(services.directory / inputs.work_dir, experiment.name, inputs.env),
+        work_folder=work_folder,
         selected=selected,
     )
+
+
+def _keep_out_of_flows(work_folder: WorkFolder, experiment: Experiment) -> None:
+    """Refuse a work folder among the files of a flow: each result would make the run before it out of date."""
+    root = work_folder.root.resolve()
+    for flow in (experiment.flow, *(evaluator.path for evaluator in experiment.evaluators)):
+        folder = flow if flow.is_dir() else flow.parent
+        if root.is_relative_to(folder) and IGNORED_FOLDERS.isdisjoint(root.relative_to(folder).parts):
+            raise UsageError(f"The work folder {root} lies inside the flow {folder}. Use another --work-dir.")
 
 
 def _prices(experiment: Experiment, directory: Path, given: Path | None) -> PriceTable:
@@ -123,7 +140,7 @@ def surroundings(experiment: Experiment, inputs: OfflineInputs, services: Servic
         require_nothing_missing(found.missing)
         yield found
         return
-    url = services.environ.get(OFFLINE_MODEL_VARIABLE)
+    url = offline_model_address(services)
     with contextlib.ExitStack() as stack:
         if not url:
             url = stack.enter_context(services.offline_model()).url
@@ -131,6 +148,20 @@ def surroundings(experiment: Experiment, inputs: OfflineInputs, services: Servic
         found = _resolved(experiment, services, url)
         require_nothing_missing(found.missing)
         yield found
+
+
+def offline_model_address(services: Services) -> str | None:
+    """The address of the stand-in model that somebody started already, without a slash at its end.
+
+    Raises:
+        UsageError: it is no address.
+    """
+    written = services.environ.get(OFFLINE_MODEL_VARIABLE)
+    if not written:
+        return None
+    if not written.startswith(("http://", "https://")):
+        raise UsageError(f"{OFFLINE_MODEL_VARIABLE} must be an address such as http://127.0.0.1:8321.")
+    return written.rstrip("/")
 
 
 def unresolved_surroundings(experiment: Experiment, services: Services) -> Surroundings:
@@ -159,8 +190,9 @@ def require_nothing_missing(missing: tuple[Missing, ...] | list[Missing]) -> Non
         UsageError: which variables are missing, and which file asks for each.
     """
     if missing:
-        lines = [str(each) for each in missing]
+        places = ((each.variable, each.asked_by.file.name, each.asked_by.line) for each in missing)
+        lines = [f"  {variable} (asked for by {file}:{line})" for variable, file, line in places]
         raise UsageError(
-            "\n".join(["Variables are missing; set them in the environment or in `.env`:", *lines]),
+            "\n".join(["Variables are missing; set them in the environment or in `.env`:", *dict.fromkeys(lines)]),
             Location(missing[0].asked_by.file, missing[0].asked_by.line, missing[0].asked_by.column),
         )
