@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from llmops_actions.errors import LlmopsError, UsageError
+from llmops_actions.errors import LlmopsError, Location, UsageError
 from llmops_actions.experiment.parsing import nearest_name
+from llmops_actions.experiment.secret_names import secret_values
 from llmops_actions.outcome import Finding, Outcome, Verdict
+from llmops_actions.reporting.text import one_line
 from llmops_actions.steps.declaration import Inputs, Step
+from llmops_actions.steps.inputs import DEFAULT_WORK_DIR
 from llmops_actions.steps.services import Services
 
 ERROR_FILE = Path("error.log")
@@ -27,50 +34,99 @@ def parse_inputs(step: Step[Any, Any], words: Mapping[str, str]) -> Inputs:
     """The typed inputs. An empty word counts as not given, as GitHub hands over inputs without a value.
 
     Raises:
-        UsageError: an unknown input, a missing one, or a value that does not fit.
+        UsageError: an unknown input, a missing one, or a value that does not fit; all of them at once.
     """
-    given = {name.replace("-", "_"): word for name, word in words.items() if word != ""}
+    given = {name.replace("-", "_"): word for name, word in words.items() if word.strip()}
     fields = step.inputs.model_fields
-    for name in given:
-        if name not in fields:
-            nearest = nearest_name(name, list(fields))
-            hint = f" Did you mean `{input_name(nearest)}`?" if nearest else ""
-            raise UsageError(f"`{step.name}` has no input `{input_name(name)}`.{hint}")
+    unknown = [_unknown(step, name) for name in given if name not in fields]
     try:
-        inputs: Inputs = step.inputs.model_validate(given)
+        inputs: Inputs = step.inputs.model_validate({name: word for name, word in given.items() if name in fields})
     except ValidationError as error:
         problems = [_problem(details) for details in error.errors(include_url=False)]
-        raise UsageError("\n".join(problems)) from error
+        raise UsageError("\n".join([*unknown, *problems])) from error
+    if unknown:
+        raise UsageError("\n".join(unknown))
     return inputs
+
+
+def _unknown(step: Step[Any, Any], name: str) -> str:
+    nearest = nearest_name(name, list(step.inputs.model_fields))
+    hint = f" Did you mean `{input_name(nearest)}`?" if nearest else ""
+    return f"`{step.name}` has no input `{input_name(name)}`.{hint}"
 
 
 def _problem(details: Any) -> str:
     name = input_name(str(details["loc"][0])) if details["loc"] else "the inputs"
     if details["type"] == "missing":
         return f"The input `{name}` is missing."
-    return f"The input `{name}` cannot be {details['input']!r}: {details['msg']}."
+    return f"The input `{name}` cannot be {one_line(repr(details['input']), 100)}: {details['msg']}."
 
 
 def execute(step: Step[Any, Any], words: Mapping[str, str], services: Services) -> Outcome[Any]:
-    """Run ``step`` with inputs given as words. Whatever happens, an outcome comes back."""
+    """Run ``step`` with inputs given as words. Whatever happens, an outcome comes back.
+
+    Files below the working directory are named as seen from there, as a user types them.
+    """
+    outcome = _run(step, words, services)
+    return replace(outcome, findings=tuple(_as_typed(each, services.directory) for each in outcome.findings))
+
+
+def _as_typed(finding: Finding, directory: Path) -> Finding:
+    place, root = finding.location, directory.resolve()
+    if place is None or not place.file.is_relative_to(root):
+        return finding
+    return replace(finding, location=replace(place, file=place.file.relative_to(root)))
+
+
+def _run(step: Step[Any, Any], words: Mapping[str, str], services: Services) -> Outcome[Any]:
     try:
-        return step.run(parse_inputs(step, words), services)
+        with _sigterm_as_interrupt():
+            outcome: Outcome[Any] = step.run(parse_inputs(step, words), services)
+            return outcome
     except LlmopsError as error:
-        return _ended(step, "usage" if isinstance(error, UsageError) else "error", error.message, error)
+        return outcome_of(step, error)
     except KeyboardInterrupt:
         return _ended(step, "error", "Interrupted.")
-    except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours must not end in a traceback
-        file = _keep_traceback(words, services)
-        return _ended(step, "error", f"A defect in llmops-actions: {error!r}. Please report it with {file}.")
+    except OSError as error:
+        place = Location(Path(str(error.filename))) if error.filename is not None else None
+        return _ended(step, "error", f"The system refused: {error.strerror or error!r}.", place)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the last resort: a defect of ours must not end in a traceback
+        kept = _keep_traceback(words, services)
+        return _ended(step, "error", f"A defect in llmops-actions: {one_line(repr(error), 500)}. {kept}")
 
 
-def _ended(step: Step[Any, Any], verdict: Verdict, message: str, error: LlmopsError | None = None) -> Outcome[Any]:
-    finding = Finding("error", message, error.location if error else None)
-    return Outcome(verdict, step.outputs(), f"**{step.name}**: {verdict}", (finding,))
+def outcome_of(step: Step[Any, Any], error: LlmopsError) -> Outcome[Any]:
+    """The outcome of a step that ``error`` ended."""
+    return _ended(step, "usage" if isinstance(error, UsageError) else "error", error.message, error.location)
 
 
-def _keep_traceback(words: Mapping[str, str], services: Services) -> Path:
-    file = services.directory / words.get("work-dir", words.get("work_dir", ".llmops")) / ERROR_FILE
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(traceback.format_exc(), encoding="utf-8")
-    return file
+def _ended(step: Step[Any, Any], verdict: Verdict, message: str, place: Location | None = None) -> Outcome[Any]:
+    return Outcome(verdict, step.outputs(), f"**{step.name}**: {verdict}", (Finding("error", message, place),))
+
+
+@contextlib.contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM wind up a step as Ctrl-C does, so that no child stays; only the main thread can see to it."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _keep_traceback(words: Mapping[str, str], services: Services) -> str:
+    """Write the traceback to the work folder; what to tell the user about it."""
+    work_dir = words.get("work-dir") or words.get("work_dir") or str(DEFAULT_WORK_DIR)
+    file = services.directory / work_dir / ERROR_FILE
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = traceback.format_exc()
+        for secret in secret_values(services.environ):
+            text = text.replace(secret, "***")
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        return f"Please report it; {file} could not be written ({error.strerror})."
+    return f"Please report it with {file}."

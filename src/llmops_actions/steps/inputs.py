@@ -11,6 +11,7 @@ from llmops_actions.platforms.ports import RunSettings
 from llmops_actions.steps.declaration import POSITIONAL, Inputs, Names, required
 
 DEFAULTS = RunSettings()
+DEFAULT_WORK_DIR = Path(".llmops")
 
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -22,7 +23,7 @@ class UseCaseInputs(Inputs):
     env: EnvironmentName | None = Field(
         None, description="Environment, such as pr, dev or prod: applies the overlay experiment.<env>.yaml."
     )
-    work_dir: Path = Field(Path(".llmops"), description="Folder for results, handed from step to step.")
+    work_dir: Path = Field(DEFAULT_WORK_DIR, description="Folder for results, handed from step to step.")
 
 
 class OfflineInputs(Inputs):

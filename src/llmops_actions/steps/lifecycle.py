@@ -9,11 +9,14 @@ from typing import Any
 
 from pydantic import BaseModel, Field, create_model
 
+from llmops_actions.errors import LlmopsError, UsageError
 from llmops_actions.outcome import Finding, Verdict
 from llmops_actions.reporting.text import markdown, table
 from llmops_actions.steps import load_step
 from llmops_actions.steps.declaration import Inputs, Names, Outcome, Outputs, Step
+from llmops_actions.steps.execution import outcome_of
 from llmops_actions.steps.services import OFFLINE_MODEL_VARIABLE, Services
+from llmops_actions.steps.use_case import offline_model_address
 
 PARTS: tuple[str, ...] = ("validate", "bulk-run", "evaluate")
 """The steps of the lifecycle, in their order. A new step joins by its name."""
@@ -56,35 +59,44 @@ class _Ended:
 def run(inputs: Inputs, services: Services) -> Outcome[LifecycleOutputs]:
     """Run the parts; the first verdict that is not ``passed`` ends the lifecycle with that verdict.
 
-    With ``offline`` one stand-in model serves all parts.
+    With ``offline`` one stand-in model serves all parts. What ends a part, Ctrl-C too, leaves the outcomes of those
+    before it in the outcome of the whole.
+
+    Raises:
+        UsageError: ``skip`` names no step of the lifecycle, or all of them.
     """
-    skipped = _skipped(inputs)
+    steps = [load_step(name) for name in _chosen(inputs)]
     ended: list[_Ended] = []
     with contextlib.ExitStack() as stack:
         shared = _with_one_model(inputs, services, stack)
-        for name in PARTS:
-            if name in skipped:
-                continue
-            step = load_step(name)
-            shared.progress.phase(name)
-            ended.append(_Ended(step, step.run(_inputs_of(step, inputs), shared)))
+        for step in steps:
+            ended.append(_Ended(step, _run_part(step, inputs, shared)))
             if ended[-1].outcome.verdict != "passed":
                 break
     return _outcome(ended)
 
 
-def _skipped(inputs: Inputs) -> Sequence[str]:
-    from llmops_actions.errors import UsageError
+def _run_part(step: Step[Any, Any], inputs: Inputs, services: Services) -> Outcome[Any]:
+    try:
+        outcome: Outcome[Any] = step.run(_inputs_of(step, inputs), services)
+    except LlmopsError as error:
+        return outcome_of(step, error)
+    return outcome
 
+
+def _chosen(inputs: Inputs) -> list[str]:
     skipped: Sequence[str] = getattr(inputs, "skip", ())
     for name in skipped:
         if name not in PARTS:
             raise UsageError(f"`{name}` is no step of the lifecycle; its steps are {', '.join(PARTS)}.")
-    return skipped
+    chosen = [name for name in PARTS if name not in skipped]
+    if not chosen:
+        raise UsageError("`skip` leaves out every step of the lifecycle, so there is nothing to run.")
+    return chosen
 
 
 def _with_one_model(inputs: Inputs, services: Services, stack: contextlib.ExitStack) -> Services:
-    if not getattr(inputs, "offline", False) or services.environ.get(OFFLINE_MODEL_VARIABLE):
+    if not getattr(inputs, "offline", False) or offline_model_address(services):
         return services
     url = stack.enter_context(services.offline_model()).url
     services.progress.note(f"A stand-in answers instead of a language model, at {url}.")
@@ -98,7 +110,7 @@ def _inputs_of(step: Step[Any, Any], inputs: Inputs) -> Inputs:
 
 
 def _outcome(ended: Sequence[_Ended]) -> Outcome[LifecycleOutputs]:
-    verdict: Verdict = ended[-1].outcome.verdict if ended else "passed"
+    verdict: Verdict = ended[-1].outcome.verdict
     outputs = LifecycleOutputs(
         steps=tuple(
             PartOutcome(
@@ -109,7 +121,7 @@ def _outcome(ended: Sequence[_Ended]) -> Outcome[LifecycleOutputs]:
         stopped_at="" if verdict == "passed" else ended[-1].step.name,
     )
     findings: list[Finding] = [finding for each in ended for finding in each.outcome.findings]
-    parts = [f"## {each.step.name}\n\n{each.outcome.summary}" for each in ended]
+    parts = [each.outcome.summary.rstrip() for each in ended]
     parts.append(table(["step", "verdict"], [[markdown(each.step.name), each.outcome.verdict] for each in ended]))
     return Outcome(verdict, outputs, "\n\n".join(parts), tuple(findings))
 
