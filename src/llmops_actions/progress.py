@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import time
 from collections.abc import Callable
 from typing import TextIO
 
 from llmops_actions.platforms.ports import RunProgress
+from llmops_actions.reporting.text import one_line
+
+NARROW = 80
+"""Columns of a terminal that does not say how many it has."""
 
 Clock = Callable[[], float]
 
@@ -36,24 +40,30 @@ class LineProgress:
         self._clock = clock
         self._interval = interval
         self._next = clock() + interval
+        self._ended: set[str] = set()
 
     def phase(self, title: str) -> None:
         """Write the title."""
-        self._write(f"==> {title}")
+        self._write(f"==> {one_line(title)}")
+        self._ended.clear()
         self._next = self._clock() + self._interval
 
     def run(self, progress: RunProgress) -> None:
         """Write how far a run is, if it ended, has something to say, or it is time."""
         if progress.note:
-            self._write(f"    {progress.name}: {progress.note}")
+            self.note(f"{progress.name}: {progress.note}")
+        if progress.name in self._ended:
+            return
         ended = progress.ended == progress.total
+        if ended:
+            self._ended.add(progress.name)
         if ended or self._clock() >= self._next:
             self._write(f"    {describe(progress)}")
             self._next = self._clock() + self._interval
 
     def note(self, text: str) -> None:
         """Write the note."""
-        self._write(f"    {text}")
+        self._write(f"    {one_line(text, 500)}")
 
     def close(self) -> None:
         """Nothing is left open."""
@@ -77,7 +87,7 @@ class LiveProgress:
         """Leave the line of the last phase, and start anew."""
         self.close()
         self._runs = {}
-        self._stream.write(f"==> {title}\n")
+        self._stream.write(f"==> {one_line(title)}\n")
         self._stream.flush()
 
     def run(self, progress: RunProgress) -> None:
@@ -91,7 +101,7 @@ class LiveProgress:
 
     def note(self, text: str) -> None:
         """Write the note above the live line."""
-        self._stream.write(f"\r\x1b[K    {text}\n")
+        self._stream.write(f"\r\x1b[K    {one_line(text, 500)}\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -111,8 +121,14 @@ class LiveProgress:
         bar = "█" * round(20 * share)
         trouble = f", {failed} failed" if failed else ""
         text = f"    {bar:░<20} {ended}/{total} rows{trouble}, {done}/{len(self._runs)} runs"
-        self._stream.write(f"\r{text[: shutil.get_terminal_size().columns - 1]}\x1b[K")
+        self._stream.write(f"\r{text[: self._columns() - 1]}\x1b[K")
         self._stream.flush()
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or NARROW
+        except (OSError, ValueError):
+            return NARROW
 
 
 def describe(progress: RunProgress) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 from llmops_actions.outcome import Finding, Outcome
-from llmops_actions.reporting.text import plain
+from llmops_actions.reporting.text import plain, width
 
 _COLORS = {"error": "31", "failed": "31", "usage": "31", "warning": "33", "inconclusive": "33", "passed": "32"}
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+!|<>~@&$:-])")
@@ -20,7 +21,8 @@ def outcome_as_json(step: str, outcome: Outcome[Any]) -> dict[str, Any]:
         "step": step,
         "verdict": outcome.verdict,
         "exit_code": outcome.exit_code,
-        "outputs": outcome.outputs.model_dump(mode="json"),
+        # By way of text: pydantic writes what JSON does not have, an infinite number, as null there.
+        "outputs": json.loads(outcome.outputs.model_dump_json()),
         "findings": [_finding(finding) for finding in outcome.findings],
         "summary": outcome.summary,
     }
@@ -38,14 +40,18 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def outcome_as_text(step: str, outcome: Outcome[Any], *, verbose: bool = False, color: bool = False) -> str:
-    """The outcome for a terminal: the findings, the summary, the verdict last."""
+    """The outcome for a terminal: the findings, the summary, the verdict last.
+
+    A step that did not get as far as a summary has its verdict there: it is not said twice.
+    """
     parts = [
         f"{_painted(finding.level, finding.level, color)}: {plain(finding)}"
         for finding in outcome.findings
         if verbose or finding.level != "notice"
     ]
-    if outcome.verdict not in ("usage", "error"):
-        parts.append(_readable(outcome.summary))
+    summary = _readable(outcome.summary)
+    if summary != f"{step}: {outcome.verdict}":
+        parts.append(summary)
     parts.append(f"{step}: {_painted(outcome.verdict, outcome.verdict, color)}")
     return "\n".join(parts) + "\n"
 
@@ -74,16 +80,15 @@ def _readable(markdown: str) -> str:
 def _columns(table: list[list[str]]) -> list[str]:
     header, marks, *rows = table
     cells = [[_unescaped(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(header))]
+    widths = [max(width(row[index]) for row in cells) for index in range(len(header))]
     right = [mark.endswith(":") for mark in marks]
-    texts = [
-        "  ".join(
-            cell.rjust(width) if is_right else cell.ljust(width)
-            for cell, width, is_right in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
-    return [f"  {text}" for text in [texts[0], "  ".join("-" * width for width in widths), *texts[1:]]]
+    texts = ["  ".join(map(_padded, row, widths, right)).rstrip() for row in cells]
+    return [f"  {text}" for text in [texts[0], "  ".join("-" * each for each in widths), *texts[1:]]]
+
+
+def _padded(cell: str, columns: int, is_right: bool) -> str:
+    padding = " " * (columns - width(cell))
+    return padding + cell if is_right else cell + padding
 
 
 def _unescaped(text: str) -> str:
