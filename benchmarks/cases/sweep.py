@@ -1,0 +1,23 @@
+"""Two variants, two datasets, two evaluators, 3 rows each: 4 bulk runs and 8 evaluations."""
+
+from __future__ import annotations
+
+from benchmarks.cases.against_templates import compare
+from benchmarks.cases.case import Bench, Case
+from benchmarks.results import CaseResult
+from benchmarks.use_case import write_use_case
+
+
+def run(bench: Bench) -> CaseResult:
+    """Ours by two commands with their defaults, against one process that calls ``PFClient.run`` twelve times."""
+    use_case = write_use_case(
+        bench.subfolder("use-case"),
+        rows=3,
+        datasets=("pages", "more_pages"),
+        evaluators=("accuracy", "evidence"),
+        sweep=True,
+    )
+    return compare(bench, use_case, "2 variants x 2 datasets x 2 evaluators, 3 rows each, model at 0.2 s", 12)
+
+
+CASE = Case("sweep", "2 variants x 2 datasets x 2 evaluators on 3 rows each, against PFClient.run", run)
