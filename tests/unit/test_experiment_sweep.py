@@ -141,7 +141,7 @@ def test_no_values() -> None:
 
 
 def test_a_node_that_the_flow_does_not_have() -> None:
-    with pytest.raises(SweepError, match="`classfy`, which the flow does not have. Did you mean `classify`"):
+    with pytest.raises(SweepError, match=r"`classfy`, which the flow does not have\. Did you mean `classify`"):
         make_variations({}, "all", {"classfy": {"k": [1]}}, {"classify": {}})
     with pytest.raises(SweepError, match="It has none"):
         make_variations({}, "all", {"classfy": {"k": [1]}}, {})
@@ -153,7 +153,7 @@ def test_variations_are_selected_by_name_and_pattern() -> None:
     assert names(select_variations(made, ["classify.c", "default"])) == ["default", "classify.c"]
     assert names(select_variations(made, ["summarize.*"])) == names(made)[3:]
     assert names(select_variations(made, ["classify.?"])) == ["classify.a", "classify.c"]
-    with pytest.raises(SweepError, match="No variation is called `nope`. The variations: `default`"):
+    with pytest.raises(SweepError, match=r"No variation is called `nope`\. The variations: `default`"):
         select_variations(made, ["default", "nope"])
 
 

@@ -14,10 +14,13 @@ from llmops_actions.experiment.yaml_source import Document, KeyPath
 Model = TypeVar("Model", bound=BaseModel)
 
 
-_SHAPES = {
-    "list_type": "must be a list, `[…]`",
-    "dict_type": "must hold names and values",
-    "model_type": "must hold names and values",
+_PROBLEMS = {
+    "list_type": " must be a list, `[…]`",
+    "dict_type": " must hold names and values",
+    "model_type": " must hold names and values",
+    "string_pattern_mismatch": (
+        ' becomes part of file names: it starts without a dot and holds no spaces, slashes or any of `:*?"<>|`'
+    ),
 }
 
 
@@ -42,26 +45,22 @@ def parse_document(document: Document, model: type[Model]) -> Model:
 
 def _problem(details: ErrorDetails, document: Document, model: type[BaseModel]) -> tuple[Location, str]:
     path = _path_in(document, details["loc"])
+    return document.locate(path), _message(details, path, model)
+
+
+def _message(details: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
     where = ".".join(str(part) for part in path) or "the file"
-    place = document.locate(path)
     kind = details["type"]
     if kind == "extra_forbidden":
-        return place, f"Unknown key `{path[-1]}`.{_suggestion(str(path[-1]), _keys_at(model, path[:-1]))}"
+        return f"Unknown key `{path[-1]}`.{_suggestion(str(path[-1]), _keys_at(model, path[:-1]))}"
     if kind == "missing":
         missing = details["loc"][-1]
-        return place, f"`{missing}` is missing in {where}; add `{missing}: …`."
-    if kind == "string_pattern_mismatch":
-        return place, (
-            f"`{where}` becomes part of file names: it starts without a dot and holds no spaces, slashes or any of "
-            f'`:*?"<>|` (found {_shown(details["input"])}).'
-        )
-    if path[:1] == ("connections",):
-        return place, f"`{where}`: {details['msg']}."
+        return f"`{missing}` is missing in {where}; add `{missing}: …`."
     if kind == "string_type" and isinstance(details["input"], str | int | float):
-        return place, f"`{where}` must be text, not {details['input']!r}. Put it in quotes."
-    if kind in _SHAPES:
-        return place, f"`{where}` {_SHAPES[kind]} (found {_shown(details['input'])})."
-    return place, f"`{where}`: {details['msg']} (found {_shown(details['input'])})."
+        return f"`{where}` must be text, not {details['input']!r}. Put it in quotes."
+    problem = _PROBLEMS.get(kind, f": {details['msg']}")
+    # What stands in a connection may be a secret.
+    return f"`{where}`{problem}" + ("." if path[:1] == ("connections",) else f" (found {_shown(details['input'])}).")
 
 
 def _path_in(document: Document, location: tuple[int | str, ...]) -> KeyPath:
