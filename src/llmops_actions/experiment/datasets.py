@@ -50,7 +50,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
 def _read_jsonl(file: Path) -> Iterator[DataRow]:
     for number, text in _lines(file):
         if text.strip():
-            yield number, _as_row(_parse_json(text, file, number), file, number)
+            yield number, _as_row(_parse_json(text.rstrip(), file, number), file, number)
 
 
 def _read_json(file: Path) -> Iterator[DataRow]:

@@ -13,10 +13,11 @@ from llmops_actions.errors import ExperimentError, Location
 from llmops_actions.experiment.environment import experiment_variables
 from llmops_actions.experiment.experiment import Experiment
 from llmops_actions.experiment.loading import load_experiment
+from llmops_actions.experiment.offline import offline_environment
 from llmops_actions.experiment.validation.findings import from_error
 from llmops_actions.experiment.validation.use_case import Examination, ExaminedFlow, Setting, examine
 from llmops_actions.outcome import Finding, Outcome, Outputs, Verdict
-from llmops_actions.platforms.local.checks.loading import FlowToLoad, load_flow_in_child
+from llmops_actions.platforms.local.checks.loading import NOWHERE, FlowToLoad, load_flow_in_child
 from llmops_actions.platforms.local.checks.packages import this_python
 from llmops_actions.platforms.local.checks.processes import ChildProcesses, child_environment
 from llmops_actions.platforms.local.checks.use_case_tests import TestResults, run_tests
@@ -67,15 +68,18 @@ def run(inputs: ValidateInputs, services: Services) -> Outcome[ValidateOutputs]:
     except ExperimentError as problem:
         findings = _presentable(from_error(problem), services.directory)
         return _outcome(findings, ValidateOutputs(), None)
+    environ = {**services.environ, **(offline_environment(NOWHERE) if inputs.offline else {})}
     setting = Setting(
-        variables=experiment_variables(experiment, services.environ),
+        variables=experiment_variables(experiment, environ),
         packages=this_python(),
         offline=inputs.offline,
         shown=lambda file: shlex.quote(str(_relative(file, services.directory))),
     )
     examination = examine(experiment, setting)
     services.progress.note(_described(experiment, examination))
-    loaded, tests = _run_code(inputs, experiment, examination, services)
+    environment = child_environment({**environ, **examination.environment.variables})
+    services.progress.phase("Loading the flows" + (" and running the tests" if inputs.tests else ""))
+    loaded, tests = _run_code(inputs, experiment, examination, environment)
     findings = _presentable((*examination.findings, *loaded, *tests.findings), services.directory)
     return _outcome(findings, _outputs(experiment, examination, tests), tests if inputs.tests else None)
 
@@ -92,14 +96,10 @@ def _described(experiment: Experiment, examination: Examination) -> str:
 
 
 def _run_code(
-    inputs: ValidateInputs, experiment: Experiment, examination: Examination, services: Services
+    inputs: ValidateInputs, experiment: Experiment, examination: Examination, environment: dict[str, str]
 ) -> tuple[list[Finding], TestResults]:
     """Load every flow, each in a child of its own, and run the tests in another; two children at once."""
-    environment = child_environment({**services.environ, **examination.environment.variables})
-    if inputs.offline:
-        environment["LLMOPS_OFFLINE"] = "1"
     targets = _flows_to_load(examination, environment)
-    services.progress.phase(f"Loading {len(targets)} flows{' and running the tests' if inputs.tests else ''}")
     with ThreadPoolExecutor(CHILDREN_AT_ONCE) as pool, ChildProcesses() as children:
         tests: Future[TestResults] | None = None
         if inputs.tests:

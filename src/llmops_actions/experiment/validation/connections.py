@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from llmops_actions.errors import ExperimentError, Location
-from llmops_actions.experiment.connections import MODEL_CONNECTIONS, connection_type
+from llmops_actions.experiment.connections import connection_type
 from llmops_actions.experiment.environment import FlowEnvironment, Missing
 from llmops_actions.experiment.experiment import Experiment
 from llmops_actions.experiment.validation.findings import error, from_error, hint, warning
@@ -69,26 +69,24 @@ def check_missing(
     used: Iterable[UsedConnection],
     offline: bool,
 ) -> Iterator[Finding]:
-    """Every variable that is asked for is defined.
+    """Every variable that is asked for is defined, whether it is used or not: without it nothing is run.
 
-    With ``offline`` a model connection needs none: the stand-in takes its place. A connection that no flow names, and
-    whatever code asks for besides (``environment/env.yaml``, constructor arguments) may not be needed there either.
+    With ``offline`` a model connection needs none: the stand-in takes its place.
     """
     names = {place: block.name for block, place in experiment.connections}
     users = _users(used)
     for missing in dict.fromkeys((*environment.missing, *arguments)):
         name = names.get(missing.asked_by)
         connection = environment.connections.get(name) if name else None
-        if connection is not None and offline and connection.type in MODEL_CONNECTIONS:
+        if connection is not None and offline and connection.is_model:
             continue
         who = f"The connection `{name}`" if name else "This file"
         needed_by = f", which {users[name][:1].lower()}{users[name][1:]} uses," if name in users else ""
-        text = (
+        yield error(
             f"{who}{needed_by} asks for `{missing.variable}`, which is not set. "
-            "Set it in the environment or in a .env file of the use case or the repository."
+            "Set it in the environment or in a .env file of the use case or the repository.",
+            missing.asked_by,
         )
-        needed = name in users if name else not offline
-        yield (error if needed else warning)(text, missing.asked_by)
 
 
 def _users(used: Iterable[UsedConnection]) -> Mapping[str | None, str]:

@@ -50,11 +50,13 @@ class Node:
         return bool(self.body.get("aggregation") or self.body.get("reduce"))
 
     def place(self, *keys: str) -> Location:
-        """The place of a key of the node, wherever it is written; the node's, if it is not there."""
-        for path in (self.chosen, self.own):
-            if path is not None and (*path, *keys) in self.document.positions:
-                return self.document.locate((*path, *keys))
-        return self.document.locate(self.chosen if self.chosen is not None else self.own)
+        """The place of a key of the node, wherever it is written; of its nearest parent, if it is not there."""
+        written = [path for path in (self.chosen, self.own) if path is not None]
+        for length in range(len(keys), 0, -1):
+            for path in written:
+                if (*path, *keys[:length]) in self.document.positions:
+                    return self.document.locate((*path, *keys[:length]))
+        return self.document.locate(written[0])
 
 
 def read_nodes(document: Document) -> list[Node]:

@@ -43,7 +43,7 @@ def parse_template(text: str, file: Path, first_line: int = 1) -> tuple[Template
         variables = meta.find_undeclared_variables(tree) - set(defaults.DEFAULT_NAMESPACE)
     except jinja2.TemplateSyntaxError as problem:
         place = Location(file, problem.lineno + first_line - 1)
-        return None, [error(f"Not a valid Jinja template: {problem.message}.", place)]
+        return None, [error(f"Not a valid Jinja template: {str(problem.message).rstrip('.')}.", place)]
     except RecursionError:
         return None, [error("Not a valid Jinja template: nested too deeply.", Location(file, first_line))]
     guarded: set[str] = set()

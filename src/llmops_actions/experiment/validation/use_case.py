@@ -123,7 +123,7 @@ def _examine_flow(
     found: list[Finding] = []
     flow: Flow | None = None
     try:
-        flow = load_flow(path)
+        flow = load_flow(path, experiment.repository)
         found.extend(_check_flow(flow, experiment))
     except ExperimentError as problem:
         found.extend(_unreadable(path, problem, experiment))

@@ -18,6 +18,7 @@ import llmops_actions
 from llmops_actions.errors import Location
 from llmops_actions.experiment.connections import Connection, point_at
 from llmops_actions.experiment.flows.types import Flow
+from llmops_actions.experiment.offline import point_program_at
 from llmops_actions.experiment.program import Program
 from llmops_actions.experiment.validation.node_sources import python_sources
 from llmops_actions.experiment.validation.nodes import find_source, read_nodes
@@ -116,7 +117,8 @@ def _placeholders(connections: Mapping[str, Connection]) -> dict[str, Connection
 
 
 def _without_references(program: Program) -> Program:
-    return replace(program, init={name: _placeholder(value) for name, value in program.init.items()})
+    pointed = point_program_at(program, NOWHERE)
+    return replace(pointed, init={name: _placeholder(value) for name, value in pointed.init.items()})
 
 
 def _placeholder(value: Any) -> Any:
@@ -129,7 +131,7 @@ def _placeholder(value: Any) -> Any:
 
 def _is_tentative(target: FlowToLoad) -> bool:
     """Whether user code ran with a placeholder that it may rightly refuse."""
-    placeholders = any(_placeholder(program.init) != program.init for _, program in target.programs)
+    placeholders = any(_without_references(each).init != each.init for _, each in target.programs)
     return target.flow.kind == "flex" and (
         placeholders or any(not each.is_model for each in target.connections.values())
     )

@@ -19,11 +19,12 @@ from typing import Any
 
 from llmops_actions.experiment.prices import PriceTable
 from llmops_actions.experiment.program import Program
-from llmops_actions.platforms.local import preloading, user_frames, worker
+from llmops_actions.platforms.local import preloading, user_frames
 from llmops_actions.platforms.local.checks.loading import LoadRequest
 from llmops_actions.platforms.local.executors import loading
 from llmops_actions.platforms.local.fork_server import save_coverage
 from llmops_actions.platforms.local.setup import ChildSetup
+from llmops_actions.platforms.local.user_errors import innermost
 
 _MOST_TEXT = 1_000
 
@@ -102,7 +103,7 @@ class _Report:
 
     def _explain(self, error: BaseException) -> dict[str, Any]:
         node = getattr(error, "message_parameters", {}).get("node_name")
-        cause = worker.innermost(error)
+        cause = innermost(error)
         file, line = self._where(cause)
         missing = cause.name if isinstance(cause, ModuleNotFoundError) else None
         return {
