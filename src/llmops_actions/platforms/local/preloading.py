@@ -50,8 +50,11 @@ def preload(scratch: Path) -> None:
     import promptflow.executor.flow_executor
     import promptflow.tools  # noqa: F401
 
+    from llmops_actions.platforms.local.shortcuts import take_shortcuts
+
     for module in ("model_calls", "worker", "executors.dag", "executors.script"):
         importlib.import_module(f"llmops_actions.platforms.local.{module}")
+    take_shortcuts()
     _warm_up_openai()
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:

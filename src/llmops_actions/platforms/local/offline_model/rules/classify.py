@@ -36,7 +36,7 @@ _INLINE = re.compile(
 )
 _QUOTED = re.compile(r"[\"'`]([^\"'`\n]{1,40})[\"'`]")
 _NAME = re.compile(r"\s*([A-Z][\w/&-]*(?: [A-Z][\w/&-]*)*)")
-_EVIDENCE = re.compile(r"\"?evidence\"?[^.\n]*?(?:within|one of|be)[: ]+([^.\n]+)", re.IGNORECASE)
+_EVIDENCE = re.compile(r"\"?evidence\"?[^.\n]{0,60}?(?:within|one of|be)[: ]+([^.\n]+)", re.IGNORECASE)
 _KEY_OF_LABEL = re.compile(r"[\"'`](category|label|class|kind|type|topic|sentiment)[\"'`]", re.IGNORECASE)
 
 

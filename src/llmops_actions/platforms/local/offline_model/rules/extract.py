@@ -30,12 +30,13 @@ _MONEY = re.compile(
     r"|\d[\d,.]* (?:million |billion )?(?:dollars|euros|pounds|crowns|francs))"
 )
 _TITLE = re.compile(
-    rf"\b((?:(?:{gazetteer.TITLE_MODIFIERS})[ -])*(?:{gazetteer.TITLE_HEADS})s?)\b"
+    rf"\b((?:(?:{gazetteer.TITLE_MODIFIERS})[ -]){{0,5}}(?:{gazetteer.TITLE_HEADS})s?)\b"
     r"( of (?!the\b|an?\b|our\b|his\b|her\b)[a-z]+)?",
     re.IGNORECASE,
 )
 _PLACE_BEFORE = re.compile(r"\b(?:in|from|near|to|outside|towards|through|around|at) (?:the )?$")
 _FIRM_BEFORE = re.compile(r"\b(?:at|for|by|joined|joins|left|leaves|with|of|company|firm|owner|from) (?:the )?$")
+_LONGEST_TEXT = 20_000
 _EXAMPLE_SHARE = 0.8
 _NARRATES, _SHORTENS, _REWRITES, _TAKES_TITLE = 0.5, 0.5, 0.4, 0.6
 
@@ -54,7 +55,8 @@ class _Manners:
 
 def answer(prompt: Prompt, request: ChatRequest) -> str:
     """The entities of the type that is asked for, in the format that the prompt asks for."""
-    text = prompt.field("text", "text content", "content", "article", "context") or prompt.body
+    text = prompt.case("text", "text content", "content", "article", "context")
+    text = text[:_LONGEST_TEXT]
     kind = prompt.field("entity type", "entity", "entities") or prompt.instructions
     manners = _manners(prompt, kind)
     found = list(dict.fromkeys(_finder(kind)(text, manners)))

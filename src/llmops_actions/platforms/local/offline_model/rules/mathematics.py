@@ -10,6 +10,7 @@ from llmops_actions.platforms.local.offline_model.rules.problems import Program,
 from llmops_actions.platforms.local.offline_model.rules.prompt import Prompt
 from llmops_actions.platforms.local.offline_model.types import ChatRequest
 
+_LONGEST_QUESTION = 2_000
 _FORGETS_PRINT, _FORGETS_IMPORT, _GUESSES = 0.4, 0.6, 0.6
 _MISREADINGS: tuple[tuple[str, str], ...] = (
     (r"range\((.+?) \+ 1\)", r"range(\1)"),
@@ -24,7 +25,8 @@ _MISREADINGS: tuple[tuple[str, str], ...] = (
 
 def answer(prompt: Prompt, request: ChatRequest) -> str:
     """A program that prints the answer, in the format that the prompt asks for."""
-    question = prompt.field("question", "math question", "query", "text") or prompt.body
+    question = prompt.case("question", "math question", "query", "text")
+    question = question[:_LONGEST_QUESTION]
     stepwise = prompt.says(r"step by step|steps")
     program = program_for(question, several_steps=stepwise or draw("steps", question) > _GUESSES)
     shown = "\n".join(example.output for example in prompt.examples)
@@ -44,7 +46,7 @@ def _written(program: Program, question: str, habits: tuple[bool, bool]) -> str:
     forgets_print = not prints and draw("print", question) < _FORGETS_PRINT
     forgets_import = not imports and draw("import", question) < _FORGETS_IMPORT
     result = program.result
-    places = re.search(r"(two|three|four|\d+) decimal", question)
+    places = re.search(r"\b(two|three|four|\d{1,2}) decimal", question)
     if places:
         digits = {"two": 2, "three": 3, "four": 4}.get(places[1]) or int(places[1])
         result = f"round({result}, {digits})"

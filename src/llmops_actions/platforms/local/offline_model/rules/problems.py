@@ -52,7 +52,7 @@ def program_for(question: str, *, several_steps: bool) -> Program:
 def _built(builder: _Builder, text: str, numbers: Numbers) -> Program | None:
     try:
         return builder(text, numbers)
-    except (IndexError, ValueError):
+    except (IndexError, StopIteration, ValueError):
         return None
 
 

@@ -53,6 +53,15 @@ class Prompt:
         """The first of these fields that the case has, else an empty text."""
         return next((self.fields[name] for name in names if self.fields.get(name)), "")
 
+    def case(self, *names: str) -> str:
+        """The first of these fields that is not empty; of a prompt that has none of them, its subject."""
+        named = any(name in self.fields for name in names)
+        return self.field(*names) if named else self.subject()
+
+    def subject(self) -> str:
+        """What a prompt without fields is about: its last message without a leading "Do this:"."""
+        return _LEADING_ORDER.sub("", self.body, count=1)
+
     def says(self, pattern: str) -> bool:
         """Whether the instructions match a pattern, which is written in lower case."""
         return re.search(pattern, self.lowered) is not None
@@ -64,7 +73,8 @@ _FIELD_NAMES = (
     "category|label|score|statement|statements|title"
 )
 _FIELD = re.compile(rf"^[ \t*#]*({_FIELD_NAMES})[ \t*]*:[ \t*]*", re.IGNORECASE | re.MULTILINE)
-_LAST_LINE = re.compile(r"(?:^|\n)[ \t*#]*([A-Za-z][A-Za-z ]{0,30}?)[ \t*]*:[ \t*]*\s*\Z")
+_LAST_LINE = re.compile(r"(?:^|\n)[ \t*#]*([A-Za-z][A-Za-z ]{0,30}?)[ \t*]*:[\s*]*\Z")
+_LEADING_ORDER = re.compile(r"\A[^\n:]{1,200}:\s+(?=\S)")
 _DEFAULT_OUTPUTS = "output|entities|code|label"
 _ONLY_JSON = re.compile(
     r"only (?:with )?(?:a |an |the |one )?(?:valid )?json|json (?:object )?only|only output (?:a |the )?json|"

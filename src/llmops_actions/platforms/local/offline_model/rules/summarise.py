@@ -27,7 +27,7 @@ _LONGEST_TEXT = 20_000
 
 def answer(prompt: Prompt, request: ChatRequest) -> str:
     """A summary of the case's text that says nothing the text does not say."""
-    text = prompt.field("text", "text content", "content", "article", "context", "question") or prompt.body
+    text = prompt.case("text", "text content", "content", "article", "context", "question")
     found = sentences(text[:_LONGEST_TEXT])
     if not found:
         return "The text is empty."

@@ -18,7 +18,7 @@ _BRIEF = r"\bone (?:short )?sentence|\bbrief|\bas short as"
 _COMPLETE = r"\bcomplete\b|every condition|all (?:the )?(?:steps|conditions|details)|\bin full\b"
 _POLITE = r"\bpolite|\bfriendly|\bcourteous|\bkind(?:ly)?\b"
 _ADMITS = r"\bnot (?:say|cover|know|there|in the)|\bdo not (?:make|invent|guess)"
-_HISTORY_WEIGHT, _TITLE_WEIGHT, _LEAST_FIT = 0.45, 1.3, 1.2
+_HISTORY_WEIGHT, _TITLE_WEIGHT, _LEAST_FIT = 0.45, 1.3, 0.75
 _LONGEST_ARTICLES = 30_000
 _FORGETS_MANNERS = 0.45
 
@@ -32,7 +32,7 @@ class _Article:
 
 def answer(prompt: Prompt, request: ChatRequest) -> str:
     """An answer out of the prompt's articles, as long and as polite as the prompt asks."""
-    question = prompt.field("question", "query", "text") or prompt.body
+    question = prompt.case("question", "query", "text")
     before = " ".join(message.content for message in prompt.history[-4:])
     articles = _articles(prompt)
     weights = _weights(question, before, articles)
@@ -47,9 +47,10 @@ def answer(prompt: Prompt, request: ChatRequest) -> str:
 
 def _articles(prompt: Prompt) -> list[_Article]:
     text = prompt.field("context", "facts") or prompt.instructions
-    headings = list(_HEADING.finditer(text[:_LONGEST_ARTICLES]))
+    text = text[:_LONGEST_ARTICLES]
+    headings = list(_HEADING.finditer(text))
     ends = [heading.start() for heading in headings[1:]] + [len(text)]
-    parts = [(one[1], text[one.end() : end]) for one, end in zip(headings, ends, strict=True)]
+    parts = [(one[1], text[one.end() : end]) for one, end in zip(headings, ends, strict=False)]
     if not parts and prompt.field("context", "facts"):
         parts = [("", text)]
     return [_article(title, body) for title, body in parts if body.strip()]
@@ -68,7 +69,9 @@ def _weights(question: str, before: str, articles: Sequence[_Article]) -> dict[s
     for stem in asked | said:
         having = sum(stem in article.stems or stem in article.title for article in articles)
         if having:
-            weights[stem] = log(1 + len(articles) / having) * (1.0 if stem in asked else _HISTORY_WEIGHT)
+            weights[stem] = (
+                log(1 + len(articles) / having) / log(1 + len(articles)) * (1.0 if stem in asked else _HISTORY_WEIGHT)
+            )
     return weights
 
 
