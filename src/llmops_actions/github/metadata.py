@@ -116,11 +116,18 @@ def _with_default(field: InputField) -> str:
 
 def root_outputs() -> tuple[OutputField, ...]:
     """The outputs of the root action: those of all steps; empty where the step has none of that name."""
-    merged: dict[str, OutputField] = {}
+    meanings: dict[str, dict[str, list[str]]] = {}
     for name in ACTIONS:
         for field in step_outputs(load_step(name)):
-            merged.setdefault(field.name, field)
-    return tuple(merged.values())
+            meanings.setdefault(field.name, {}).setdefault(field.description, []).append(name)
+    return tuple(OutputField(name, _meanings(texts)) for name, texts in meanings.items())
+
+
+def _meanings(texts: Mapping[str, list[str]]) -> str:
+    """Each description, and the steps it holds for unless it holds for all that have the output."""
+    if len(texts) == 1:
+        return next(iter(texts))
+    return " ".join(f"{text.removesuffix('.')} ({', '.join(names)})." for text, names in texts.items())
 
 
 def render_step(name: str) -> str:
