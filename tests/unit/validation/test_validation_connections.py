@@ -15,7 +15,7 @@ SECRET = "do-not-show-this"
 def test_a_connection_that_is_not_defined(tmp_path: Path) -> None:
     found = findings_of(tmp_path, changed(EXPERIMENT, "- name: aoai", "- name: aoi"))
     assert found == [
-        "error flow.dag.yaml:26 The node `ask` uses the connection `aoai`, which is not defined. Did you mean `aoi`?",
+        "error flow.dag.yaml:27 The node `ask` uses the connection `aoai`, which is not defined. Did you mean `aoi`?",
     ]
 
 
@@ -34,7 +34,7 @@ def test_a_connection_without_a_type(tmp_path: Path) -> None:
     assert found[0] == (
         "warning experiment.yaml:4 The connection `aoai` has no `connection_type`, so it is passed over. Add one."
     )
-    assert found[1].startswith("error flow.dag.yaml:26 The node `ask` uses the connection `aoai`, which has no")
+    assert found[1].startswith("error flow.dag.yaml:27 The node `ask` uses the connection `aoai`, which has no")
 
 
 def test_a_connection_of_an_unknown_type_is_said_once(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_python_node_that_takes_a_connection(tmp_path: Path) -> None:
     assert [line.split(",")[0] for line in found] == ["error experiment.yaml:4 The connection `shop`"]
     found = findings_of(tmp_path / "b", {**flow, "flows/greet/tidy.py": code})
     assert found[0].startswith(
-        "error flow.dag.yaml:13 The node `tidy` uses the connection `shop`, which is not defined"
+        "error flow.dag.yaml:14 The node `tidy` uses the connection `shop`, which is not defined"
     )
 
 

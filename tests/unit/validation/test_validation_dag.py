@@ -27,32 +27,32 @@ def test_a_use_case_without_a_fault_has_no_findings(tmp_path: Path) -> None:
             FLOW,
             "text: ${inputs.name}",
             "text: ${inputs.nam}",
-            "error flow.dag.yaml:12 Node `tidy`: The flow has no input `nam`. Did you mean `name`?",
+            "error flow.dag.yaml:13 Node `tidy`: The flow has no input `nam`. Did you mean `name`?",
         ),
         (
             FLOW,
             "reference: ${ask.output}",
             "reference: ${asked.output}",
-            "error flow.dag.yaml:6 Output `answer`: There is no node `asked`. Did you mean `ask`?",
+            "error flow.dag.yaml:7 Output `answer`: There is no node `asked`. Did you mean `ask`?",
         ),
         (
             FLOW,
             "reference: ${ask.output}",
             "reference: ''",
-            "error flow.dag.yaml:6 The output `answer` needs `reference: ${<node>.output}`.",
+            "error flow.dag.yaml:7 The output `answer` needs `reference: ${<node>.output}`.",
         ),
         (
             FLOW,
             "reference: ${ask.output}",
             "reference: always",
-            'warning flow.dag.yaml:6 The output `answer` is the same for every row: "always".',
+            'warning flow.dag.yaml:7 The output `answer` is the same for every row: "always".',
         ),
         (
             FLOW,
             "name: ${tidy.output}\n          connection: aoai\n          api: chat\n      long",
             "name: ${tidy.outputs}\n          connection: aoai\n          api: chat\n      long",
             (
-                "error flow.dag.yaml:25 Node `ask`, variant `short`: `${tidy.outputs}` means nothing: only "
+                "error flow.dag.yaml:26 Node `ask`, variant `short`: `${tidy.outputs}` means nothing: only "
                 "`${tidy.output}` and its keys can be referenced."
             ),
         ),
@@ -61,7 +61,7 @@ def test_a_use_case_without_a_fault_has_no_findings(tmp_path: Path) -> None:
             "text: ${inputs.name}",
             "text: 'Mr ${inputs.name}'",
             (
-                "warning flow.dag.yaml:12 The input `text` of node `tidy` is taken literally: a "
+                "warning flow.dag.yaml:13 The input `text` of node `tidy` is taken literally: a "
                 "reference stands alone, "
                 "without text around it."
             ),
@@ -70,19 +70,37 @@ def test_a_use_case_without_a_fault_has_no_findings(tmp_path: Path) -> None:
             FLOW,
             "- name: tidy\n",
             "- name: ask\n",
-            "error flow.dag.yaml:13 The node `ask` is already there, at line 8. Rename one.",
+            "error flow.dag.yaml:14 The node `ask` is already there, at line 9. Rename one.",
         ),
         (
             FLOW,
             "- name: tidy\n",
             "- name: inputs\n",
-            "error flow.dag.yaml:8 A node cannot be called `inputs`: `${inputs.…}` means an input of the flow.",
+            "error flow.dag.yaml:9 A node cannot be called `inputs`: `${inputs.…}` means an input of the flow.",
         ),
         (
             FLOW,
             "type: string",
             "type: strng",
-            "warning flow.dag.yaml:2 The input `name` has the unknown type `strng`. Did you mean `string`?",
+            "error flow.dag.yaml:2 The input `name` has the unknown type `strng`. Did you mean `string`?",
+        ),
+        (
+            FLOW,
+            "  name:\n    type: string",
+            "  name:",
+            (
+                "error flow.dag.yaml:2 The input `name` needs a `type`: `string`, `int`, `double`, `bool`, `list`, "
+                "`object`."
+            ),
+        ),
+        (
+            FLOW,
+            "    type: string\n    reference",
+            "    reference",
+            (
+                "error flow.dag.yaml:5 The output `answer` needs a `type`: `string`, `int`, `double`, `bool`, `list`, "
+                "`object`."
+            ),
         ),
         (
             FLOW,
@@ -94,56 +112,56 @@ def test_a_use_case_without_a_fault_has_no_findings(tmp_path: Path) -> None:
             FLOW,
             "type: python",
             "type: pyton",
-            "error flow.dag.yaml:9 Node `tidy` has the unknown type `pyton`. Did you mean `python`?",
+            "error flow.dag.yaml:10 Node `tidy` has the unknown type `pyton`. Did you mean `python`?",
         ),
         (
             FLOW,
             "  type: python\n",
             "",
-            "error flow.dag.yaml:8 Node `tidy` has no `type`. There are `python`, `llm`, `prompt`, `custom_llm`.",
+            "error flow.dag.yaml:9 Node `tidy` has no `type`. There are `python`, `llm`, `prompt`, `custom_llm`.",
         ),
         (
             FLOW,
             "{type: code, path: tidy.py}",
             "{type: code, path: tydy.py}",
-            "error flow.dag.yaml:10 The source `tydy.py` of node `tidy` does not exist. Did you mean `tidy.py`?",
+            "error flow.dag.yaml:11 The source `tydy.py` of node `tidy` does not exist. Did you mean `tidy.py`?",
         ),
         (
             FLOW,
             "{type: code, path: tidy.py}",
             "{type: code}",
-            "error flow.dag.yaml:10 Node `tidy` needs `source.path`: a file in the flow's folder.",
+            "error flow.dag.yaml:11 Node `tidy` needs `source.path`: a file in the flow's folder.",
         ),
         (
             FLOW,
             "{type: code, path: tidy.py}",
             "{type: code, path: ask.jinja2}",
-            "error flow.dag.yaml:10 The source of node `tidy` is no Python file (*.py).",
+            "error flow.dag.yaml:11 The source of node `tidy` is no Python file (*.py).",
         ),
         (
             FLOW,
             "{type: code, path: tidy.py}",
             "{type: cod, path: tidy.py}",
-            "error flow.dag.yaml:10 The source of node `tidy` (python) is `code`, `package`, not `cod`.",
+            "error flow.dag.yaml:11 The source of node `tidy` (python) is `code`, `package`, not `cod`.",
         ),
         (
             FLOW,
             "{type: code, path: tidy.py}",
             "{type: package}",
-            "error flow.dag.yaml:10 Node `tidy` needs `source.tool`: the tool of a package.",
+            "error flow.dag.yaml:11 Node `tidy` needs `source.tool`: the tool of a package.",
         ),
         (
             FLOW,
             "text: ${inputs.name}",
             "txt: ${inputs.name}",
-            "error flow.dag.yaml:12 `tidy` takes no input `txt`. Did you mean `text`?",
+            "error flow.dag.yaml:13 `tidy` takes no input `txt`. Did you mean `text`?",
         ),
         (
             FLOW,
             "text: ${inputs.name}",
             "text: ''",
             (
-                "error flow.dag.yaml:11 Node `tidy` does not give `text`, which `tidy` needs (tidy.py:5). "
+                "error flow.dag.yaml:12 Node `tidy` does not give `text`, which `tidy` needs (tidy.py:5). "
                 "Add it to the node's inputs."
             ),
         ),
@@ -151,20 +169,20 @@ def test_a_use_case_without_a_fault_has_no_findings(tmp_path: Path) -> None:
             FLOW,
             "          connection: aoai\n          api: chat\n      long",
             "          api: chat\n      long",
-            "error flow.dag.yaml:20 Node `ask`, variant `short` calls a model, so it needs `connection: <name>`.",
+            "error flow.dag.yaml:21 Node `ask`, variant `short` calls a model, so it needs `connection: <name>`.",
         ),
         (
             FLOW,
             "          api: chat\n      long",
             "          api: chad\n      long",
-            "error flow.dag.yaml:27 Node `ask`, variant `short` needs `api`: `chat`, `completion`, not `chad`.",
+            "error flow.dag.yaml:28 Node `ask`, variant `short` needs `api`: `chat`, `completion`, not `chad`.",
         ),
         (
             FLOW,
             "deployment_name: gpt",
             "model: gpt",
             (
-                "error flow.dag.yaml:23 Node `ask`, variant `short` needs the input `deployment_name`: which model the "
+                "error flow.dag.yaml:24 Node `ask`, variant `short` needs the input `deployment_name`: which model the "
                 "AzureOpenAIConnection calls."
             ),
         ),
@@ -172,14 +190,14 @@ def test_a_use_case_without_a_fault_has_no_findings(tmp_path: Path) -> None:
             FLOW,
             "default_variant_id: short",
             "default_variant_id: shrt",
-            "error flow.dag.yaml:17 The default variant `shrt` of node `ask` does not exist. Did you mean `short`?",
+            "error flow.dag.yaml:18 The default variant `shrt` of node `ask` does not exist. Did you mean `short`?",
         ),
         (
             FLOW,
             "    default_variant_id: short\n",
             "",
             (
-                "error flow.dag.yaml:16 The default variant `None` of node `ask` does not exist. "
+                "error flow.dag.yaml:17 The default variant `None` of node `ask` does not exist. "
                 "Add `default_variant_id`: one of `short`, `long`."
             ),
         ),
@@ -187,32 +205,32 @@ def test_a_use_case_without_a_fault_has_no_findings(tmp_path: Path) -> None:
             FLOW,
             "node_variants:\n  ask:",
             "node_variants:\n  asks:",
-            "error flow.dag.yaml:14 The node `ask` uses variants, but `node_variants` has none for it. Add them there.",
+            "error flow.dag.yaml:15 The node `ask` uses variants, but `node_variants` has none for it. Add them there.",
         ),
         (
             FLOW,
             "node_variants:\n  ask:",
             "node_variants:\n  asks:",
-            "warning flow.dag.yaml:16 `node_variants` has `asks`, which is no node. Did you mean `ask`?",
+            "warning flow.dag.yaml:17 `node_variants` has `asks`, which is no node. Did you mean `ask`?",
         ),
         (
             FLOW,
             "node_variants:\n",
             "node_variants:\n  tidy:\n    default_variant_id: x\n    variants: {x: {node: {type: python}}}\n",
-            "warning flow.dag.yaml:16 The variants of `tidy` are never used: give the node `use_variants: true`.",
+            "warning flow.dag.yaml:17 The variants of `tidy` are never used: give the node `use_variants: true`.",
         ),
         (
             EVALUATOR,
             "scores: ${compare.output}",
             "scores: ${mean.output}",
-            "error flow.dag.yaml:14 The nodes wait for each other: mean -> mean. Remove one of these references.",
+            "error flow.dag.yaml:15 The nodes wait for each other: mean -> mean. Remove one of these references.",
         ),
         (
             EVALUATOR,
             "reference: ${compare.output}",
             "reference: ${mean.output}",
             (
-                "warning flow.dag.yaml:6 The output `score` is left out: `mean` runs once over all rows. "
+                "warning flow.dag.yaml:7 The output `score` is left out: `mean` runs once over all rows. "
                 "Use `log_metric` there for its result."
             ),
         ),
@@ -221,7 +239,7 @@ def test_a_use_case_without_a_fault_has_no_findings(tmp_path: Path) -> None:
             "truth: ${inputs.truth}",
             "truth: ${mean.output}",
             (
-                "error flow.dag.yaml:13 Node `compare` runs for each row, so it cannot use `mean`, "
+                "error flow.dag.yaml:14 Node `compare` runs for each row, so it cannot use `mean`, "
                 "which runs once over "
                 "all rows. Give it `aggregation: true` as well, or use another node."
             ),
@@ -231,7 +249,7 @@ def test_a_use_case_without_a_fault_has_no_findings(tmp_path: Path) -> None:
             "  aggregation: true",
             "  aggregation: true\n  activate: {when: '${compare.output}', is: 1}",
             (
-                "error flow.dag.yaml:20 Node `mean` runs once over all rows, so its condition cannot be `compare`, "
+                "error flow.dag.yaml:21 Node `mean` runs once over all rows, so its condition cannot be `compare`, "
                 "which runs for each row."
             ),
         ),
@@ -239,26 +257,26 @@ def test_a_use_case_without_a_fault_has_no_findings(tmp_path: Path) -> None:
             EVALUATOR,
             "  aggregation: true",
             "  aggregation: true\n  activate: {when: '${gone.output}', is: 1}",
-            "error flow.dag.yaml:20 Node `mean`: There is no node `gone`. There are `compare`, `mean`.",
+            "error flow.dag.yaml:21 Node `mean`: There is no node `gone`. There are `compare`, `mean`.",
         ),
         (
             EVALUATOR,
             "  aggregation: true",
             "  aggregation: true\n  activate: {when: always, is: 1}",
-            "warning flow.dag.yaml:20 `activate` of node `mean`: `when` is no reference, so it never changes.",
+            "warning flow.dag.yaml:21 `activate` of node `mean`: `when` is no reference, so it never changes.",
         ),
         (
             EVALUATOR,
             "  aggregation: true",
             "  aggregation: true\n  activate: true",
-            "error flow.dag.yaml:20 `activate` of node `mean` needs `when` and `is`.",
+            "error flow.dag.yaml:21 `activate` of node `mean` needs `when` and `is`.",
         ),
         (
             EVALUATOR,
             "  aggregation: true",
             "  aggregation: true\n  skip: {when: '${compare.output}', is: 1}",
             (
-                "warning flow.dag.yaml:20 `skip` of node `mean` has no effect in prompt flow 1.18; use `activate` with "
+                "warning flow.dag.yaml:21 `skip` of node `mean` has no effect in prompt flow 1.18; use `activate` with "
                 "the opposite condition."
             ),
         ),
@@ -322,7 +340,7 @@ def test_a_cycle_is_named_in_whichever_variant_it_is(tmp_path: Path) -> None:
     flow = changed(FLOW, "text: ${inputs.name}", "text: ${ask.output}")
     found = findings_of(tmp_path, flow)
     assert [line for line in found if "wait for each other" in line] == [
-        "error flow.dag.yaml:8 The nodes wait for each other: tidy -> ask -> tidy. Remove one of these references."
+        "error flow.dag.yaml:9 The nodes wait for each other: tidy -> ask -> tidy. Remove one of these references."
     ]
 
 
@@ -394,9 +412,9 @@ def test_tools_of_packages(tmp_path: Path) -> None:
     assert findings_of(tmp_path, {FLOW: text}) == []
     found = findings_of(tmp_path, {FLOW: text.replace("tool: my.tool, path: ask.jinja2", "path: gone.jinja2")})
     assert [line for line in found if "custom" in line] == [
-        "error flow.dag.yaml:10 Node `custom` needs `source.tool`: the tool of a package.",
+        "error flow.dag.yaml:11 Node `custom` needs `source.tool`: the tool of a package.",
         (
-            "error flow.dag.yaml:10 The source `gone.jinja2` of node `custom` does not exist. "
+            "error flow.dag.yaml:11 The source `gone.jinja2` of node `custom` does not exist. "
             "Did you mean `ask_long.jinja2`?"
         ),
     ]

@@ -82,7 +82,7 @@ def test_a_flex_flow(tmp_path: Path, changes: dict[str, str], expected: str) -> 
             FLEX: "entry: greeter:Greeter\ninputs: {name: {}}",
         },
         {
-            "flows/greet/greeter.py": "class Greeter:\n def __init__(self, **all): ...\n def __call__(self, name): ...\n",
+            "flows/greet/greeter.py": "class Greeter:\n def __init__(s, **all): ...\n def __call__(s, name): ...\n",
             "flows/greet/init.json": '{"anything": 1}',
         },
     ],
@@ -95,7 +95,7 @@ def test_a_flex_flow_that_is_complete(tmp_path: Path, changes: dict[str, str]) -
 def test_the_connection_of_a_flex_flow(tmp_path: Path, where: str) -> None:
     init = '{"model_config": {"connection": "gone"}}'
     changes = {
-        "flows/greet/greeter.py": "class Greeter:\n def __init__(self, model_config): ...\n def __call__(self, name): ...\n",
+        "flows/greet/greeter.py": "class Greeter:\n def __init__(s, model_config): ...\n def __call__(s, name): ...\n",
         **(
             {"flows/greet/init.json": init}
             if where == "init.json"

@@ -43,6 +43,7 @@ GREET = """\
         type: string
     outputs:
       answer:
+        type: string
         reference: ${ask.output}
     nodes:
     - name: tidy
@@ -82,6 +83,7 @@ POLITE = """\
       truth: {type: string}
     outputs:
       score:
+        type: double
         reference: ${compare.output}
     nodes:
     - name: compare

@@ -63,14 +63,23 @@ class _Names:
 
 def _check_inputs(document: Document) -> Iterator[Finding]:
     for name, details in _flow_inputs(document).items():
+        yield from _check_type(document, "input", name, details)
         if not isinstance(details, dict):
             continue
         kind, default = details.get("type"), details.get("default")
-        place = document.locate(("inputs", name))
-        if kind is not None and kind not in types.KNOWN:
-            yield warning(f"The input `{name}` has the unknown type `{kind}`. {hint(str(kind), types.KNOWN)}", place)
-        elif default is not None and not types.fits(kind, default):
+        if default is not None and not types.fits(kind, default):
+            place = document.locate(("inputs", name))
             yield error(f"The default {types.described(default)} of the input `{name}` is no {kind}.", place)
+
+
+def _check_type(document: Document, what: str, name: str, details: Any) -> Iterator[Finding]:
+    """Prompt flow loads no dag without the types of its inputs and outputs."""
+    kind = details.get("type") if isinstance(details, dict) else None
+    place = document.locate((f"{what}s", name))
+    if kind is None:
+        yield error(f"The {what} `{name}` needs a `type`: {listing(types.KNOWN[:6])}.", place)
+    elif kind not in types.KNOWN:
+        yield error(f"The {what} `{name}` has the unknown type `{kind}`. {hint(str(kind), types.KNOWN)}", place)
 
 
 def _check_names(document: Document) -> Iterator[Finding]:
@@ -179,6 +188,7 @@ def _check_outputs(document: Document, names: _Names) -> Iterator[Finding]:
     for name, details in (written if isinstance(written, dict) else {}).items():
         value = details.get("reference") if isinstance(details, dict) else None
         place = document.locate(("outputs", name, "reference"))
+        yield from _check_type(document, "output", name, details)
         reference = parse_reference(value)
         if not value:
             yield error(f"The output `{name}` needs `reference: ${{<node>.output}}`.", place)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-KNOWN = ("int", "double", "bool", "string", "list", "object", "secret", "prompt_template", "file_path", "image")
-"""The types of flow inputs (``promptflow.contracts.tool.ValueType``)."""
+KNOWN = (
+    *("string", "int", "double", "bool", "list", "object"),
+    *("secret", "prompt_template", "file_path", "image", "assistant_definition"),
+)
+"""The types of inputs and outputs (``promptflow.contracts.tool.ValueType``)."""
 
 
 def fits(kind: str | None, value: Any) -> bool:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 VARIABLE = "LLMOPS_TEST_REPORT"
 """The environment variable that names the report."""
 _MOST_TEXT = 1_000
+_PLACE = re.compile(r'^(?P<path>[^\s:]+\.py):(?P<at>\d+): |File "(?P<file>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
 
 
 def pytest_configure(config: Any) -> None:
@@ -51,18 +53,32 @@ class Reporter:
     def _write_failure(self, report: Any) -> None:
         crash = getattr(report.longrepr, "reprcrash", None)
         file, line = report.location[:2] if getattr(report, "location", None) else (report.nodeid, None)
-        text = crash.message if crash else str(report.longrepr).strip().splitlines()[-1:]
+        text = str(report.longrepr)
         self._write(
             {
                 "kind": "failure",
                 "test": report.nodeid,
-                "message": (text if isinstance(text, str) else "".join(text))[:_MOST_TEXT],
-                "crash": [str(crash.path), crash.lineno] if crash else None,
+                "message": (crash.message if crash else _last_error(text))[:_MOST_TEXT],
+                "crash": [str(crash.path), crash.lineno] if crash else self._last_line(text),
                 "file": str(self._root / file),
                 "line": None if line is None else line + 1,
             }
         )
 
+    def _last_line(self, text: str) -> list[str | int] | None:
+        """The last line of a traceback that stands in a file below the root."""
+        for match in reversed([*_PLACE.finditer(text)]):
+            file = self._root / (match["path"] or match["file"])
+            if file.is_relative_to(self._root):
+                return [str(file), int(match["at"] or match["line"])]
+        return None
+
     def _write(self, entry: dict[str, Any]) -> None:
         self._file.write(json.dumps(entry) + "\n")
         self._file.flush()
+
+
+def _last_error(text: str) -> str:
+    """The message of an error that pytest shows as text: its last line, without pytest's mark."""
+    lines = [line.removeprefix("E ").strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "unknown"
