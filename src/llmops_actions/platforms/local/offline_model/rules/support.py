@@ -20,7 +20,7 @@ _POLITE = r"\bpolite|\bfriendly|\bcourteous|\bkind(?:ly)?\b"
 _ADMITS = r"\bnot (?:say|cover|know|there|in the)|\bdo not (?:make|invent|guess)"
 _HISTORY_WEIGHT, _TITLE_WEIGHT, _LEAST_FIT = 0.45, 1.3, 0.75
 _LONGEST_ARTICLES = 30_000
-_FORGETS_MANNERS = 0.45
+_BRIEF_FORGETS_MANNERS, _FORGETS_MANNERS = 0.45, 0.08
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,9 @@ def _chosen(prompt: Prompt, article: _Article, weights: dict[str, float]) -> lis
 def _courtesy(prompt: Prompt, question: str, text: str) -> str:
     if not prompt.says(_POLITE):
         return text
-    if prompt.says(_BRIEF):
-        return text if draw("courtesy", question) < _FORGETS_MANNERS else f"Thank you for asking. {text}"
+    brief = prompt.says(_BRIEF)
+    if draw("courtesy", question) < (_BRIEF_FORGETS_MANNERS if brief else _FORGETS_MANNERS):
+        return text
+    if brief:
+        return f"Thank you for asking. {text}"
     return f"Thank you for your question. {text} Please let us know if we can help with anything else."
