@@ -11,8 +11,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from pydantic import BaseModel
 
@@ -36,13 +37,18 @@ class Sample:
     memory: tuple[MemorySample, ...] = ()
 
     def __add__(self, other: Sample) -> Sample:
-        later = [MemorySample(each.at + self.wall, each.pss, each.rss, each.processes) for each in other.memory]
+        later = [replace(each, at=each.at + self.wall) for each in other.memory]
         return Sample(self.wall + other.wall, self.cpu + other.cpu, (*self.memory, *later))
 
     @property
     def peak_pss(self) -> float:
         """Megabytes at the highest point of the whole tree."""
         return max((each.pss for each in self.memory), default=0.0)
+
+    @property
+    def peak_own(self) -> float:
+        """Megabytes at the highest point, without files that are mapped."""
+        return max((each.own for each in self.memory), default=0.0)
 
     @property
     def peak_rss(self) -> float:
@@ -79,15 +85,7 @@ def measure(
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         started = time.perf_counter()
-        process = subprocess.Popen(
-            words,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = _start(words, folder, environment, said)
         memory = TreeMemory(process.pid, memory_interval) if memory_interval else None
         alarm = threading.Timer(LONGEST, _kill, [process.pid])
         alarm.start()
@@ -108,6 +106,23 @@ def measure(
             said.seek(0)
             raise BenchmarkError(f"{' '.join(words)} ended with {process.returncode}:\n{said.read()[-4000:]}")
     return Sample(wall, usage.ru_utime + usage.ru_stime, tuple(samples))
+
+
+def _start(
+    words: Sequence[str], folder: Path, environment: Mapping[str, str], output: IO[str]
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            words,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise BenchmarkError(f"{words[0]} cannot be started: {error.strerror}") from error
 
 
 def _kill(process: int) -> None:

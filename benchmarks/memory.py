@@ -15,15 +15,17 @@ LARGEST_SHARE = 0.05
 
 @dataclass(frozen=True)
 class MemorySample:
-    """A tree at one moment. ``at`` in seconds since sampling began; ``pss`` and ``rss`` in megabytes (10^6 bytes).
+    """A tree at one moment. ``at`` in seconds since sampling began; memory in megabytes (10^6 bytes).
 
     The proportional set size (PSS) divides a page by the number of processes that share it, so that a sum over a tree
-    counts each page once; the sum of the resident set sizes (RSS) counts it for every process.
+    counts each page once; the sum of the resident set sizes (RSS) counts it for every process. ``own`` is that part of
+    the PSS that is no file: what a program allocates. Other programs that have the same files open do not change it.
     """
 
     at: float
     pss: float
     rss: float
+    own: float
     processes: int
 
 
@@ -63,8 +65,8 @@ class TreeMemory:
         memories = [memory for process in self._known if (memory := _memory(process)) is not None]
         if not memories:
             return None
-        pss, rss = (sum(numbers) / 1e6 for numbers in zip(*memories, strict=True))
-        return MemorySample(time.monotonic() - self._started, pss, rss, len(memories))
+        pss, rss, own = (sum(numbers) / 1e6 for numbers in zip(*memories, strict=True))
+        return MemorySample(time.monotonic() - self._started, pss, rss, own, len(memories))
 
 
 def _with_descendants(processes: set[int]) -> set[int]:
@@ -88,11 +90,11 @@ def _parent(stat: str) -> int:
     return int(stat.rpartition(")")[2].split()[1])
 
 
-def _memory(process: int) -> tuple[int, int] | None:
-    """PSS and RSS in bytes; nothing where the process is gone."""
+def _memory(process: int) -> tuple[int, ...] | None:
+    """PSS, RSS and anonymous PSS in bytes; nothing where the process is gone."""
     try:
         lines = (PROC / str(process) / "smaps_rollup").read_text().splitlines()
     except OSError:
         return None
     numbers = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.endswith(" kB")}
-    return (numbers["Pss"], numbers["Rss"]) if "Pss" in numbers else None
+    return tuple(numbers[name] for name in ("Pss", "Rss", "Pss_Anon")) if "Pss" in numbers else None

@@ -18,7 +18,9 @@ from llmops_actions.experiment.loading import load_experiment
 
 def sample(wall: float, *pss: float) -> Sample:
     step = wall / max(len(pss), 1)
-    return Sample(wall, 2 * wall, tuple(MemorySample(step * at, each, 2 * each, 1) for at, each in enumerate(pss)))
+    return Sample(
+        wall, 2 * wall, tuple(MemorySample(step * at, each, 2 * each, each, 1) for at, each in enumerate(pss))
+    )
 
 
 def document(figure: Figure) -> Document:
