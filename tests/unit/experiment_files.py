@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
+from llmops_actions.errors import ExperimentError
+from llmops_actions.experiment.experiment import Experiment
+from llmops_actions.experiment.loading import load_experiment
+
 DAG = """
 inputs:
   question:
@@ -68,3 +74,20 @@ def use_case(repository: Path, files: Mapping[str, str | bytes] | None = None) -
     """A small use case that loads, with ``files`` over or beside its own, in a git repository."""
     (repository / ".git").mkdir(parents=True, exist_ok=True)
     return write(repository / "support", {**USE_CASE, **(files or {})})
+
+
+def load(tmp_path: Path, experiment: str = EXPERIMENT, **overlays: str) -> Experiment:
+    """The small use case with another experiment file, loaded with the first of the overlays."""
+    files = {f"experiment.{name}.yaml": text for name, text in overlays.items()}
+    folder = use_case(tmp_path, {"experiment.yaml": experiment, **files})
+    return load_experiment(folder, next(iter(overlays), None))
+
+
+def refused(tmp_path: Path, experiment: str = EXPERIMENT, **overlays: str) -> str:
+    """Why it does not load, with places seen from the use case; there must be a line and a column."""
+    with pytest.raises(ExperimentError) as raised:
+        load(tmp_path, experiment, **overlays)
+    assert raised.value.location is not None
+    assert raised.value.location.line is not None
+    assert raised.value.location.column is not None
+    return str(raised.value).replace(f"{(tmp_path / 'support').resolve()}/", "")

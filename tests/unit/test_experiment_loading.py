@@ -5,27 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.experiment_files import DAG, EXPERIMENT, use_case, write
+from tests.unit.experiment_files import DAG, EXPERIMENT, load, refused, use_case, write
 
 from llmops_actions.errors import ExperimentError, UsageError
-from llmops_actions.experiment.experiment import Experiment
 from llmops_actions.experiment.loading import find_repository, load_experiment
-
-
-def load(tmp_path: Path, experiment: str = EXPERIMENT, **overlays: str) -> Experiment:
-    files = {f"experiment.{name}.yaml": text for name, text in overlays.items()}
-    folder = use_case(tmp_path, {"experiment.yaml": experiment, **files})
-    return load_experiment(folder, next(iter(overlays), None))
-
-
-def refused(tmp_path: Path, experiment: str = EXPERIMENT, **overlays: str) -> str:
-    """The message, with places seen from the use case."""
-    with pytest.raises(ExperimentError) as raised:
-        load(tmp_path, experiment, **overlays)
-    assert raised.value.location is not None
-    assert raised.value.location.line is not None
-    assert raised.value.location.column is not None
-    return str(raised.value).replace(f"{(tmp_path / 'support').resolve()}/", "")
 
 
 def test_a_use_case_loads(tmp_path: Path) -> None:
@@ -364,77 +347,3 @@ def test_limits_of_a_connection_have_short_names(tmp_path: Path) -> None:
     [(block, _)] = load(tmp_path, text).connections
     assert (block.requests_per_minute, block.tokens_per_minute) == (60, 1000)
     assert "greater than 0" in refused(tmp_path, text.replace("60", "0"))
-
-
-# --- overlays
-
-
-def test_an_overlay_replaces_whole_blocks(tmp_path: Path) -> None:
-    overlay = "datasets:\n- {name: small, source: train.jsonl, mappings: {}}\nruntime: automatic\nvariants: defaults\n"
-    experiment = load(tmp_path, EXPERIMENT + "runtime: r1\n", pr=overlay)
-    assert [each.dataset.name for each in experiment.datasets] == ["small"]
-    assert (experiment.runtime, experiment.variants, experiment.environment) == ("automatic", "defaults", "pr")
-    assert experiment.overlay == experiment.folder / "experiment.pr.yaml"
-
-
-def test_name_and_flow_always_come_from_the_base(tmp_path: Path) -> None:
-    experiment = load(tmp_path, pr="name: other\nflow: flows/none\n")
-    assert (experiment.name, experiment.flow.name) == ("support", "answer")
-
-
-@pytest.mark.parametrize("overlay", ["", "# nothing\n", "name: support\n"])
-def test_an_overlay_without_blocks_changes_nothing(tmp_path: Path, overlay: str) -> None:
-    experiment = load(tmp_path, pr=overlay)
-    assert len(experiment.datasets) == len(experiment.evaluators) == 1
-
-
-def test_an_environment_without_an_overlay_is_the_base(tmp_path: Path) -> None:
-    assert load_experiment(use_case(tmp_path), "prod").overlay is None
-
-
-def test_an_empty_block_of_an_overlay_means_none(tmp_path: Path) -> None:
-    experiment = load(tmp_path, EXPERIMENT + "runtime: r1\n", pr="evaluators:\nruntime:\n")
-    assert (experiment.evaluators, experiment.runtime) == ((), None)
-    assert len(experiment.datasets) == 1
-
-
-def test_an_overlay_can_empty_the_datasets(tmp_path: Path) -> None:
-    experiment = load(tmp_path, pr="datasets:\n")
-    assert experiment.datasets == ()
-    assert [(each.name, each.datasets) for each in experiment.evaluators] == [("grade", ())]
-
-
-def test_inherited_evaluators_keep_what_the_overlay_still_has(tmp_path: Path) -> None:
-    base = EXPERIMENT.replace("evaluators:", "- name: night\n  source: train.jsonl\n  mappings: {}\nevaluators:") + (
-        "  - {name: night, mappings: {}}\n  - {name: truth, source: none.jsonl, reference: night, mappings: {}}\n"
-    )
-    overlay = "datasets:\n- {name: train, source: small.jsonl, mappings: {}}\n"
-    folder = use_case(tmp_path, {"experiment.yaml": base, "experiment.pr.yaml": overlay, "data/small.jsonl": "{}"})
-    [evaluator] = load_experiment(folder, "pr").evaluators
-    assert [(each.dataset.name, each.dataset.local_file().name) for each in evaluator.datasets] == [
-        ("train", "small.jsonl")
-    ]
-
-
-def test_an_inherited_evaluator_dataset_that_the_overlay_runs_over(tmp_path: Path) -> None:
-    base = EXPERIMENT + "  - {name: truth, source: train.jsonl, reference: train, mappings: {}}\n"
-    overlay = "datasets:\n- {name: truth, source: train.jsonl, mappings: {}}\n"
-    [evaluator] = load(tmp_path, base, pr=overlay).evaluators
-    assert [(each.dataset.name, each.reference) for each in evaluator.datasets] == [("truth", "train")]
-
-
-def test_inherited_evaluators_are_held_to_the_rules_of_their_own_file(tmp_path: Path) -> None:
-    message = refused(
-        tmp_path,
-        evaluated_with("name: trian"),
-        pr="datasets:\n- {name: trian, source: train.jsonl, mappings: {}}\n",
-    )
-    assert message.startswith("experiment.yaml:12:5: `trian` is no dataset of the experiment")
-
-
-def test_evaluators_of_an_overlay_name_the_datasets_that_are_run_over(tmp_path: Path) -> None:
-    evaluators = "evaluators:\n- name: grade\n  datasets:\n  - {name: train, mappings: {}}\n"
-    assert len(load(tmp_path, pr=evaluators).evaluators[0].datasets) == 1
-    small = "datasets:\n- {name: small, source: train.jsonl, mappings: {}}\n"
-    assert "experiment.pr.yaml:6:5: `train` is no dataset" in refused(tmp_path, pr=small + evaluators)
-    assert load(tmp_path, pr="datasets:\n" + evaluators).evaluators[0].datasets == ()
