@@ -203,7 +203,7 @@ def _evaluations(
             mappings = completed_mappings(flow, mapped.mappings)
             name = document.name
             if len(matching) > 1:
-                name = folder_name(f"{document.name}@{mapped.dataset.name}")
+                name = f"{document.name}@{folder_name(mapped.dataset.name)}"
             parts = {
                 **identity,
                 "data": facts[file].sha256,

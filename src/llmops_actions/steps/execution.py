@@ -89,10 +89,11 @@ def _run(step: Step[Any, Any], words: Mapping[str, str], services: Services) -> 
         return _ended(step, "error", "Interrupted.")
     except OSError as error:
         place = Location(Path(str(error.filename))) if error.filename is not None else None
-        return _ended(step, "error", f"The system refused: {error.strerror or error!r}.", place)
+        return _ended(step, "error", f"The system refused: {error.strerror or repr(error)}.", place)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the last resort: a defect of ours must not end in a traceback
         kept = _keep_traceback(words, services)
-        return _ended(step, "error", f"A defect in llmops-actions: {one_line(repr(error), 500)}. {kept}")
+        what = one_line(_without_secrets(repr(error), services), 500)
+        return _ended(step, "error", f"A defect in llmops-actions: {what}. {kept}")
 
 
 def outcome_of(step: Step[Any, Any], error: LlmopsError) -> Outcome[Any]:
@@ -123,10 +124,14 @@ def _keep_traceback(words: Mapping[str, str], services: Services) -> str:
     file = services.directory / work_dir / ERROR_FILE
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        text = traceback.format_exc()
-        for secret in secret_values(services.environ):
-            text = text.replace(secret, "***")
+        text = _without_secrets(traceback.format_exc(), services)
         file.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         return f"Please report it; {file} could not be written ({error.strerror})."
     return f"Please report it with {file}."
+
+
+def _without_secrets(text: str, services: Services) -> str:
+    for secret in secret_values(services.environ):
+        text = text.replace(secret, "***")
+    return text

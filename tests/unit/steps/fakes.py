@@ -34,7 +34,7 @@ class NodeError(Exception):
 
 def echo(run: BulkRun, row: Row) -> Mapping[str, Any]:
     """A flow that answers with its inputs, and an evaluator that finds every answer right."""
-    return {"correct": True} if "/" in run.name else dict(row.inputs)
+    return {"correct": True} if "/" in run.name else {"answer": "because", **row.inputs}
 
 
 @dataclass
