@@ -1,0 +1,142 @@
+"""What ``gate`` and ``compare`` write into the work folder, and what ``report`` reads from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from llmops_actions.work_folder import Document
+
+GateVerdict = Literal["passed", "failed", "inconclusive", "error"]
+
+GateKind = Literal["absolute", "baseline", "coverage", "each-row", "tokens-per-row", "cost", "latency"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class IntervalRecord(_Record):
+    """A confidence interval; ``confidence`` as a fraction."""
+
+    low: float
+    high: float
+    confidence: float
+
+
+class RegressedRow(_Record):
+    """A row that the baseline had right (or better) and the candidate has not."""
+
+    key: str
+    line: int
+    score: str
+    baseline: float | bool | None
+    candidate: float | bool | None
+
+
+class GateRecord(_Record):
+    """One gate on one run, and why it ended as it did.
+
+    ``rule`` is the gate as a reader would say it (``accuracy at least 0.80``). ``value``, ``baseline`` and ``difference``
+    (candidate minus baseline) are in the units of the metric; ``interval`` is of ``difference`` for a gate against
+    the baseline, of ``value`` otherwise. ``n`` rows took part, ``pairs`` of them with a partner; ``failed`` rows count
+    as ``policy`` says. ``detectable`` is the smallest effect that this many rows could have seen with 80 % power,
+    ``rows_needed`` how many rows would settle an inconclusive gate. ``reason`` is one sentence.
+    """
+
+    rule: str
+    kind: GateKind
+    verdict: GateVerdict
+    reason: str
+    advisory: bool = False
+    metric: str = ""
+    run: str = ""
+    dataset: str = ""
+    threshold: float | None = None
+    value: float | None = None
+    baseline: float | None = None
+    difference: float | None = None
+    interval: IntervalRecord | None = None
+    test: str = ""
+    p_value: float | None = None
+    adjusted_p_value: float | None = None
+    shift_p_value: float | None = None
+    n: int = 0
+    pairs: int = 0
+    failed: int = 0
+    only_candidate: int = 0
+    only_baseline: int = 0
+    policy: str = ""
+    identical: bool = False
+    detectable: float | None = None
+    rows_needed: int | None = None
+    regressed: tuple[RegressedRow, ...] = ()
+
+
+class BaselineRecord(_Record):
+    """Where the baseline came from."""
+
+    source: str
+    experiment: str
+    environment: str | None
+    variation: str
+    created_at: str
+    lineage: Mapping[str, str] = Field(default_factory=dict)
+
+
+class VerdictDocument(Document):
+    """``verdict.json``: the decision on one variation, and the gates that it is made of."""
+
+    experiment: str
+    environment: str | None
+    variation: str
+    verdict: GateVerdict
+    reason: str
+    baseline: BaselineRecord | None = None
+    gates: tuple[GateRecord, ...] = ()
+    created_at: str = ""
+
+
+class VariationComparison(_Record):
+    """One variation against the default on one metric of one dataset; ``interval`` is of ``difference``."""
+
+    variation: str
+    dataset: str
+    metric: str
+    value: float | None
+    default: float | None
+    difference: float | None
+    interval: IntervalRecord | None
+    test: str
+    adjusted_p_value: float | None
+    significant: bool
+    n: int
+    failed: int
+
+
+class VariationTotals(_Record):
+    """What a variation cost, all its runs together; ``cost`` in USD, ``latency_p95`` in seconds a row."""
+
+    variation: str
+    is_default: bool
+    rows: int
+    failed: int
+    tokens: int
+    cost: float | None
+    latency_p95: float | None
+
+
+class ComparisonDocument(Document):
+    """``comparison.json``: all variations of the sweep against the default, and the winner."""
+
+    experiment: str
+    environment: str | None
+    metric: str
+    default: str
+    best_variation: str
+    reason: str
+    variations: tuple[VariationTotals, ...]
+    comparisons: tuple[VariationComparison, ...]
+    created_at: str = ""
