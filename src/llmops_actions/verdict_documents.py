@@ -39,11 +39,11 @@ class RegressedRow(_Record):
 class GateRecord(_Record):
     """One gate on one run, and why it ended as it did.
 
-    ``rule`` is the gate as a reader would say it (``accuracy at least 0.80``). ``value``, ``baseline`` and ``difference``
-    (candidate minus baseline) are in the units of the metric; ``interval`` is of ``difference`` for a gate against
-    the baseline, of ``value`` otherwise. ``n`` rows took part, ``pairs`` of them with a partner; ``failed`` rows count
-    as ``policy`` says. ``detectable`` is the smallest effect that this many rows could have seen with 80 % power,
-    ``rows_needed`` how many rows would settle an inconclusive gate. ``reason`` is one sentence.
+    ``rule`` is the gate as a reader would say it (``accuracy at least 0.80``). ``value``, ``baseline`` and
+    ``difference`` (candidate minus baseline) are in the units of the metric; ``interval`` is of ``difference`` for a
+    gate against the baseline, of ``value`` otherwise. ``n`` rows took part, ``pairs`` of them with a partner;
+    ``failed`` rows count as ``policy`` says. ``detectable`` is the smallest effect that this many rows could have
+    seen with 80 % power, ``rows_needed`` how many rows would settle an inconclusive gate. ``reason`` is one sentence.
     """
 
     rule: str
