@@ -20,12 +20,12 @@ def run(bench: Bench) -> CaseResult:
     work = ["--work-dir", str(bench.folder / "work")]
     commands = {
         "llmops --help": [LLMOPS, "--help"],
-        "llmops list": [LLMOPS, "list"],
+        "llmops list flows": [LLMOPS, "list", "flows"],
         f"llmops plan {USE_CASE}": [LLMOPS, "plan", USE_CASE, *work],
         "python -c pass": [sys.executable, "-c", "pass"],
         "pf --version": [str(Path(sys.executable).with_name("pf")), "--version"],
     }
-    targets = {"llmops --help": 0.2, "llmops list": 0.4, f"llmops plan {USE_CASE}": 0.4}
+    targets = {"llmops --help": 0.2, "llmops list flows": 0.4, f"llmops plan {USE_CASE}": 0.4}
     environment = promptflow_environment(plain_environment(), home)
     sides = {name: _side(words, environment) for name, words in commands.items()}
     samples = alternate(sides, bench.at_least(7), bench.say)
