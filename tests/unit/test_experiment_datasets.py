@@ -82,8 +82,8 @@ def test_tables_that_are_none(tmp_path: Path, text: str | bytes, expected: str) 
 
 
 def test_parquet(tmp_path: Path) -> None:
-    pandas = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow")
+    import pandas
+
     frame = pandas.DataFrame({"a": [0.1234567890123, 2.0], "b": ["x\u2028y\nz", None]})
     frame["day"] = pandas.to_datetime(["2026-01-02", "2026-01-03"])
     frame.to_parquet(tmp_path / "a.parquet")
@@ -96,7 +96,6 @@ def test_parquet(tmp_path: Path) -> None:
 
 
 def test_parquet_that_is_none(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
     assert "Not a valid Parquet file" in refused(tmp_path, "a.parquet", b"no parquet")
 
 
