@@ -56,11 +56,15 @@ lint: setup ## ruff, mypy, import contracts; workflows and actions
 	@$(BIN)/mypy
 	@echo '==> import contracts'
 	@$(BIN)/lint-imports --no-logo
+	@echo '==> tables of the actions'
+	@$(BIN)/cog --check --verbosity=1 actions/README.md actions/*/README.md || { echo 'Out of date: run `make format`.'; exit 1; }
 	@sh tools/lint_workflows.sh '$(BIN)'
 
-format: setup ## what ruff can mend by itself
+format: setup ## what can be mended or written anew by itself
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
+	@$(BIN)/python -m llmops_actions.github.metadata
+	@$(BIN)/cog -r --verbosity=1 actions/README.md actions/*/README.md
 
 tools: .cache/bin/.$(notdir $(ACT)) .cache/bin/.$(notdir $(ACTIONLINT)) ## act and actionlint into .cache/bin (needs Go)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from llmops_actions.github.actions import ACTIONS, DEFAULT_STEP, Branding
-from llmops_actions.steps import load_step
+from llmops_actions.steps import STEPS, load_step
 from llmops_actions.steps.declaration import Step
 from llmops_actions.steps.execution import input_name
 
@@ -61,8 +61,8 @@ VERDICT = OutputField("verdict", "How the step ended: passed, failed, usage, err
 
 
 def step_inputs(step: Step[Any, Any]) -> tuple[InputField, ...]:
-    """The inputs that a step declares."""
-    return tuple(
+    """The inputs that a step declares, the required ones first."""
+    fields = (
         InputField(
             name=input_name(field),
             description=details.description or "",
@@ -71,6 +71,7 @@ def step_inputs(step: Step[Any, Any]) -> tuple[InputField, ...]:
         )
         for field, details in step.inputs.model_fields.items()
     )
+    return tuple(sorted(fields, key=lambda field: not field.required))
 
 
 def default_text(value: object) -> str:
@@ -213,15 +214,33 @@ def outputs_table(action: str) -> str:
     return fields_table(("output", "description"), fields)
 
 
+def setup_inputs_table() -> str:
+    """The inputs of the set-up as a Markdown table."""
+    return fields_table(("input", "description", "default"), SETUP_INPUTS)
+
+
+def actions_table() -> str:
+    """The rows of a Markdown table of all actions."""
+    setup = "Make the private environment of these actions, or find it made; every other action does this by itself."
+    summaries = {"setup": setup, **{name: STEPS[name] for name in ACTIONS}}
+    return "\n".join(f"| [{name}]({name}/README.md) | {summary} |" for name, summary in summaries.items())
+
+
 def fields_table(header: tuple[str, ...], fields: Iterable[InputField | OutputField]) -> str:
     """Inputs or outputs as a Markdown table."""
     rows = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
     for field in fields:
-        cells = [f"`{field.name}`", field.description.replace("|", "\\|")]
+        cells = [f"`{field.name}`", _literal(field.description)]
         if isinstance(field, InputField):
             cells.append(field.shown)
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def _literal(text: str) -> str:
+    for character, escaped in (("<", "&lt;"), (">", "&gt;"), ("*", "\\*"), ("|", "\\|")):
+        text = text.replace(character, escaped)
+    return text
 
 
 def files() -> Mapping[Path, str]:
