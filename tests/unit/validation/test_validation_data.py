@@ -7,8 +7,6 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.unit.validation.use_cases import changed, examine_use_case, findings_of, shown, write_use_case
 
 from llmops_actions.experiment.validation.rows import MOST_COLUMNS, Use, examine
@@ -46,22 +44,6 @@ FLOW = "flows/greet/flow.dag.yaml"
 )
 def test_types_by_prompt_flows_rules(kind: str | None, value: object, expected: bool) -> None:
     assert fits(kind, value) is expected
-
-
-VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.none()) | st.just({"a": 1})
-
-
-@settings(deadline=None)
-@given(kind=st.sampled_from(["int", "double", "bool", "string", "list", "object"]), value=VALUES)
-def test_types_agree_with_prompt_flow_itself(kind: str, value: object) -> None:
-    from promptflow.contracts.tool import ValueType
-
-    try:
-        ValueType(kind).parse(value)
-        accepted = True
-    except (ArithmeticError, TypeError, ValueError):
-        accepted = False
-    assert fits(kind, value) is accepted
 
 
 def test_a_value_is_cut_for_a_message() -> None:

@@ -213,6 +213,7 @@ def test_function_evaluators(tmp_path: Path) -> None:
         ("variants: [ask.lng]", "error experiment.yaml:"),
         ("hyperparameters: {aks: {temperature: [0, 1]}}", "error "),
         ("max_variations: 1", "error "),
+        ("hyperparameters: {tidy: {speed: [1, 2]}}", "error flow.dag.yaml:9 `hyperparameters` sets `speed`"),
     ],
 )
 def test_a_sweep_that_cannot_be_made(tmp_path: Path, written: str, expected: str) -> None:

@@ -234,7 +234,8 @@ def _examine_mappings(
         if taker:
             findings.extend(mappings.check(taker, mapped, by_name[mapped.dataset.name].columns, places))
     findings.extend(_check_datasets(experiment, pairs, by_name))
-    findings.extend(_unused_columns(uses, facts))
+    unread = {mapped.dataset.file for taker, mapped in pairs if taker is None}
+    findings.extend(_unused_columns({file: each for file, each in uses.items() if file not in unread}, facts))
     return {mapped.dataset.name: by_name[mapped.dataset.name] for mapped in experiment.datasets}
 
 
