@@ -215,7 +215,7 @@ def folder_name(text: str) -> str:
     Two texts never share a name, except such as differ in case only.
     """
     name = file_name(text)
-    return name if name == text else f"{name[:91]}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    return name if name == text else f"{name[:91]}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Prices: what tokens cost, and that an unknown price is not nothing."""
+"""Price tables: where they are found, what they hold, and what calls cost."""
 
 from __future__ import annotations
 
@@ -11,52 +11,50 @@ from llmops_actions.errors import ExperimentError
 from llmops_actions.experiment.price_file import find_prices, read_prices
 from llmops_actions.experiment.prices import ModelPrice, PriceTable
 
-TABLE = PriceTable({"gpt": ModelPrice(2.5, 10.0), "free": ModelPrice(0.0, 0.0)})
+
+def test_the_nearest_table_counts_up_to_the_repository(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    folder = repository / "flows" / "support"
+    folder.mkdir(parents=True)
+    write(tmp_path, {"prices.yaml": "far: {prompt: 1}"})
+    assert find_prices(folder, repository) is None
+    for nearer in (repository, repository / "flows", folder):
+        write(nearer, {"prices.yaml": "x: {prompt: 1}"})
+        assert find_prices(folder, repository) == nearer / "prices.yaml"
 
 
-def test_costs() -> None:
-    assert TABLE.cost("gpt", 1_000_000, 500_000) == pytest.approx(7.5)
-    assert TABLE.cost("free", 10, 10) == 0
-    assert TABLE.cost("other", 1, 1) is None
+def test_without_any_table(tmp_path: Path) -> None:
+    assert find_prices(tmp_path / "a", tmp_path / "b") is None
 
 
-def test_totals() -> None:
-    assert TABLE.total({"gpt": (1_000_000, 0), "free": (1, 1)}) == pytest.approx(2.5)
-    assert TABLE.total({"gpt": (1, 1), "other": (0, 0)}) is None
-    assert TABLE.total({}) == 0
-
-
-def test_a_price_file(tmp_path: Path) -> None:
-    folder = write(tmp_path, {"prices.yaml": "gpt: {prompt: 2.5, completion: 10}\nada: {prompt: 0.1}\n"})
-    table = read_prices(folder / "prices.yaml")
-    assert table.models == {"gpt": ModelPrice(2.5, 10.0), "ada": ModelPrice(0.1, 0.0)}
+def test_a_table(tmp_path: Path) -> None:
+    file = tmp_path / "prices.yaml"
+    write(tmp_path, {"prices.yaml": "gpt-4o: {prompt: 2.5, completion: 10}\nembedding:\n  prompt: 0.1\n"})
+    table = read_prices(file)
+    assert table == PriceTable({"gpt-4o": ModelPrice(2.5, 10.0), "embedding": ModelPrice(0.1, 0.0)})
+    assert table.cost("gpt-4o", 1_000_000, 100_000) == 3.5
+    assert table.cost("gpt-5", 1, 1) is None
+    assert table.total({"gpt-4o": (400_000, 0), "embedding": (1_000_000, 7)}) == pytest.approx(1.1)
+    assert table.total({"gpt-4o": (1, 1), "gpt-5": (1, 1)}) is None
+    assert table.total({}) == 0
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "said"),
     [
+        ("gpt: {prompt: -1}", "`gpt.prompt`: Input should be greater than or equal to 0"),
+        ("gpt: {prompt: .nan}", "`gpt.prompt`"),
+        ("gpt: {prompt: .inf}", "`gpt.prompt`: Input should be a finite number"),
+        ("gpt: {promt: 1}", "Unknown key `promt`"),
+        ("gpt: 1", "`gpt`"),
+        ("- gpt", "must hold keys and values"),
         ("", "it is empty"),
-        ("gpt: 3\n", "`gpt` must hold names and values"),
-        ("gpt: {promt: 1}\n", "Unknown key `promt`"),
-        ("gpt: {prompt: -1}\n", "greater than or equal to 0"),
-        ("gpt: {prompt: .nan}\n", "finite"),
-        ("gpt: {prompt: much}\n", "`gpt.prompt`"),
     ],
 )
-def test_price_files_of_another_shape(tmp_path: Path, text: str, expected: str) -> None:
+def test_what_is_no_table(tmp_path: Path, text: str, said: str) -> None:
     write(tmp_path, {"prices.yaml": text})
-    with pytest.raises(ExperimentError) as raised:
+    with pytest.raises(ExperimentError) as caught:
         read_prices(tmp_path / "prices.yaml")
-    assert expected in str(raised.value)
-    assert raised.value.location is not None
-
-
-def test_the_nearest_price_file_counts(tmp_path: Path) -> None:
-    write(tmp_path, {"prices.yaml": "", "repository/flows/chat/x": ""})
-    folder = tmp_path / "repository" / "flows" / "chat"
-    assert find_prices(folder, tmp_path / "repository") is None
-    write(tmp_path / "repository", {"prices.yaml": ""})
-    assert find_prices(folder, tmp_path / "repository") == tmp_path / "repository" / "prices.yaml"
-    write(folder, {"prices.yaml": ""})
-    assert find_prices(folder, tmp_path / "repository") == folder / "prices.yaml"
-    assert find_prices(Path("/"), tmp_path) is None
+    assert said in caught.value.message
+    assert caught.value.location is not None
+    assert caught.value.location.file == tmp_path / "prices.yaml"
