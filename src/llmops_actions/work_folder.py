@@ -215,7 +215,10 @@ def folder_name(text: str) -> str:
     Two texts never share a name, except such as differ in case only.
     """
     name = file_name(text)
-    return name if name == text else f"{name[:91]}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    if name == text:
+        return name
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{name[:91]}-{digest[:8]}"
 
 
 @dataclass(frozen=True)

@@ -165,9 +165,10 @@ class Terminal(io.StringIO):
 def test_colors_on_a_terminal(environment: dict[str, str], painted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "stdout", Terminal())
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
     assert cli.main(["plan", "support"]) == 0
-    assert ("plan: \x1b[32mpassed\x1b[0m" in sys.stdout.getvalue()) is painted  # type: ignore[attr-defined]
+    assert ("plan: \x1b[32mpassed\x1b[0m" in terminal.getvalue()) is painted
 
 
 @pytest.mark.parametrize(

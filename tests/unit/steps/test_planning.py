@@ -299,6 +299,13 @@ def test_run_names_are_unique_and_safe_for_any_file_system(datasets: list[str], 
         assert not name.startswith((".", "-"))
 
 
+def test_names_that_would_meet_are_told_apart() -> None:
+    names = run_names(["d", "d.n"], [Variation("default"), Variation("n.default")])
+    assert names["d.n", "default"] == "d.n.default"
+    assert names["d", "n.default"].startswith("d.n.default-")
+    assert len(set(names.values())) == 4
+
+
 def test_run_names_are_readable_where_nothing_is_in_the_way() -> None:
     assert run_names(["train"], [Variation("n.v+m.t=0.2")]) == {("train", "n.v+m.t=0.2"): "train.n.v+m.t=0.2"}
 
