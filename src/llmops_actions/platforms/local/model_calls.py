@@ -105,6 +105,7 @@ class _Call:
         self._options = options
         self._stream = stream
         self._host = client.base_url.host
+        self._client_timeout = client.timeout
         self._asked_for_usage = False
         self._tried = 0
         self._next = 0.0
@@ -112,9 +113,10 @@ class _Call:
     def prepare(self) -> Any:
         """The options of the next attempt."""
         remaining = self._meter.remaining()
-        options = self._options.copy()
+        options = self._options.model_copy()
         options.max_retries = 0
-        limits = [seconds for seconds in (remaining, self._policy.call_timeout or None) if seconds is not None]
+        own = getattr(self._client_timeout, "read", self._client_timeout)
+        limits = [seconds for seconds in (remaining, self._policy.call_timeout or None, own) if seconds is not None]
         if limits and not isinstance(options.timeout, (int, float)):
             options.timeout = max(0.1, min(limits))
         if self._stream and "chat/completions" in options.url and isinstance(options.json_data, dict):

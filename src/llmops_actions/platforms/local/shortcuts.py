@@ -22,7 +22,8 @@ def remember_templates() -> None:
     Only where the environment has Jinja's own filters and tests: constants are folded with them while it compiles.
     """
     from jinja2 import Environment
-    from jinja2.defaults import DEFAULT_FILTERS, DEFAULT_TESTS
+    from jinja2.filters import FILTERS
+    from jinja2.tests import TESTS
 
     compile_anew: Any = Environment.compile
     if hasattr(compile_anew, "__wrapped__"):
@@ -31,7 +32,7 @@ def remember_templates() -> None:
 
     @functools.wraps(compile_anew)
     def compile_once(self: Any, source: Any, name: Any = None, filename: Any = None, *more: Any, **named: Any) -> Any:
-        usual = self.filters == DEFAULT_FILTERS and self.tests == DEFAULT_TESTS and not self.extensions
+        usual = self.filters == FILTERS and self.tests == TESTS and not self.extensions
         if not isinstance(source, str) or name or filename or more or named or not usual:
             return compile_anew(self, source, name, filename, *more, **named)
         key = (type(self), source, *_settings(self))
@@ -49,7 +50,7 @@ def leave_plain_messages_alone() -> None:
     """Let openai not look for aliases in messages that are a role and a text: there are none to find."""
     from openai.resources.chat.completions import completions
 
-    transform: Any = completions.maybe_transform
+    transform: Any = vars(completions)["maybe_transform"]
     if hasattr(transform, "__wrapped__"):
         return
 
