@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -116,11 +117,11 @@ def test_what_only_prompt_flow_knows_is_said_at_the_node(tmp_path: Path) -> None
 
 
 def test_a_module_that_never_ends_is_given_up(tmp_path: Path) -> None:
-    files = {"flow.dag.yaml": dag("a", "b"), "a.py": f"{TOOL}int('x')\n", "b.py": "while True: pass\n"}
-    first, second = shown(load(tmp_path, files, timeout=4))
-    assert first.startswith("error a.py:7 ValueError")
+    files = {"eval_a.py": "def eval_a(): ...\nint('x')\n", "eval_b.py": "def eval_b(): ...\nwhile True: pass\n"}
+    first, second = shown(load(tmp_path, files, timeout=5))
+    assert first.startswith("error eval_a.py:2 ValueError")
     assert second == (
-        "error flow.dag.yaml:1 Loading the flow took longer than 4 seconds. Move what runs at import into a function."
+        "error eval_a.py:1 Loading the flow took longer than 5 seconds. Move what runs at import into a function."
     )
 
 
@@ -335,3 +336,24 @@ def test_a_child_that_reads_nothing(tmp_path: Path) -> None:
     with ChildProcesses() as children:
         ended = children.run([sys.executable, "-c", "pass"], tmp_path, os.environ, 60, b"x" * 1_000_000)
     assert ended.code == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_no_child_outlives_a_parent_that_was_killed(tmp_path: Path) -> None:
+    child = (
+        "from llmops_actions.platforms.local.checks.processes import end_with_parent\n"
+        "import os, time\nend_with_parent()\n"
+        "open('started.part', 'w').write(str(os.getpid()))\nos.replace('started.part', 'started')\ntime.sleep(600)\n"
+    )
+    parent = (
+        "from llmops_actions.platforms.local.checks.processes import ChildProcesses\n"
+        "from pathlib import Path\nimport os, sys\n"
+        f"ChildProcesses().run([sys.executable, '-c', {child!r}], Path('.'), os.environ, 600)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent], cwd=tmp_path)
+    try:
+        assert _soon((tmp_path / "started").exists)
+    finally:
+        process.kill()
+        process.wait()
+    assert _soon(lambda: not _runs(int((tmp_path / "started").read_text(encoding="ascii"))))

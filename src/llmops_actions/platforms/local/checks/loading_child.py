@@ -21,6 +21,7 @@ from llmops_actions.experiment.prices import PriceTable
 from llmops_actions.experiment.program import Program
 from llmops_actions.platforms.local import preloading, user_frames
 from llmops_actions.platforms.local.checks.loading import LoadRequest
+from llmops_actions.platforms.local.checks.processes import end_with_parent
 from llmops_actions.platforms.local.executors import loading
 from llmops_actions.platforms.local.fork_server import save_coverage
 from llmops_actions.platforms.local.setup import ChildSetup
@@ -31,6 +32,7 @@ _MOST_TEXT = 1_000
 
 def main() -> None:
     """Load what the request names."""
+    end_with_parent()
     request: LoadRequest = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - written by our own parent
     with Path(os.devnull).open() as nothing:
         os.dup2(nothing.fileno(), 0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from llmops_actions.errors import InterruptedRunError
 MOST_OUTPUT = 20_000
 """Bytes of output that are kept: the last ones."""
 _PATIENCE = 2.0
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 _OURS = ("ACTIONS_", "GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY", "INPUT_")
 _PYTEST = ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_", "PYTEST_VERSION")
 
@@ -98,6 +101,13 @@ class ChildProcesses:
             )
             self._running.add(child.pid)
             return child
+
+
+def end_with_parent() -> None:
+    """Ask Linux, from within a child, to kill it when its parent ends, however that happens."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 
 
 def _kill_group(process: int) -> None:

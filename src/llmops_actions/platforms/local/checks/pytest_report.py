@@ -1,6 +1,6 @@
 """A pytest plugin that writes what ``validate`` needs to know: one line of JSON for each failure and for the count.
 
-It is loaded into the child that runs a use case's tests (``-p``), and imports nothing but the standard library.
+It is loaded into the child that runs a use case's tests (``-p``), and imports next to nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from llmops_actions.platforms.local.checks.processes import end_with_parent
+
 VARIABLE = "LLMOPS_TEST_REPORT"
 """The environment variable that names the report."""
 _MOST_TEXT = 1_000
@@ -19,6 +21,7 @@ _PLACE = re.compile(r'^(?P<path>[^\s:]+\.py):(?P<at>\d+): |File "(?P<file>[^"]+)
 
 def pytest_configure(config: Any) -> None:
     """Start reporting, in the process that sees all tests."""
+    end_with_parent()
     file = os.environ.get(VARIABLE)
     if file and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Reporter(Path(file), Path(config.rootpath)), "llmops-report")
