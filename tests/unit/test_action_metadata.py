@@ -156,3 +156,36 @@ def test_no_step_uses_a_name_of_the_set_up() -> None:
         step = load_step(name)
         assert not leaking & {field.name for field in step_outputs(step)}
         assert not {*SETUP, "step"} & {field.name for field in step_inputs(step)}
+
+
+def examples() -> list[tuple[str, dict[str, Any]]]:
+    """Every step of a README's example that uses one of our actions: where it is, and the step."""
+    found = []
+    for file in sorted([ROOT / "README.md", *ROOT.glob("actions/**/README.md")]):
+        for block in re.findall(r"```yaml\n(.*?)```", file.read_text(encoding="utf-8"), re.DOTALL):
+            for step in uses(yaml.safe_load(block)):
+                found.append((f"{file.relative_to(ROOT)}: {step['uses']}", step))
+    return found
+
+
+def uses(part: Any) -> list[dict[str, Any]]:
+    if isinstance(part, list):
+        return [step for each in part for step in uses(each)]
+    if not isinstance(part, dict):
+        return []
+    if str(part.get("uses", "")).startswith("your-org/llmops-actions"):
+        return [part]
+    return [step for each in part.values() for step in uses(each)]
+
+
+def test_the_examples_give_inputs_that_exist() -> None:
+    shown = examples()
+    assert {f"your-org/llmops-actions/actions/{name}@v1" for name in [*ACTIONS, "setup"]} <= {
+        step["uses"] for _, step in shown
+    }
+    for where, step in shown:
+        path = step["uses"].removeprefix("your-org/llmops-actions").removesuffix("@v1").lstrip("/")
+        inputs = metadata(f"{path}/action.yml" if path else "action.yml")["inputs"]
+        given = set(step.get("with", {}))
+        assert given <= set(inputs), where
+        assert {name for name, field in inputs.items() if field.get("required")} <= given, where

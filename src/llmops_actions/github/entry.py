@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -24,12 +25,11 @@ from llmops_actions.steps.services import real_services
 
 def main(arguments: Sequence[str]) -> int:
     """Run the step that ``arguments`` name, else the input ``step``; returns the exit code of its verdict."""
-    # Standard error joins standard output: the runner reads them as two streams, and would mix up commands and text.
-    sys.stdout.flush()
-    os.dup2(1, 2)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    # Standard error joins standard output: the runner reads them as two streams, and would mix up commands and text.
+    os.dup2(1, 2)
     # The action starts us in its own folder, so that no module of the workspace hides one of ours.
     os.chdir(os.environ.get("GITHUB_WORKSPACE", os.curdir))
     return run_action(arguments, WorkflowLog(sys.stdout))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,14 +10,11 @@ from pathlib import Path
 from llmops_actions.errors import LlmopsError
 from llmops_actions.experiment.environment import experiment_variables, flow_environment
 from llmops_actions.experiment.loading import load_experiment
+from llmops_actions.experiment.secret_names import is_secret
 from llmops_actions.experiment.variables import is_reference, read_variables
 
 SHORTEST = 6
 """Shorter values are not masked: three stars for every ``test`` in a log hide the log, and no secret is that short."""
-
-_SECRET_NAME = re.compile(
-    r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|CONNECTION_?STRING|_PWD|_SAS|_PAT)$", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -89,4 +85,4 @@ def _written(environ: Mapping[str, str], folders: Iterable[Path]) -> list[str]:
 
 
 def _named_like_secrets(variables: Mapping[str, str]) -> list[str]:
-    return [value for name, value in variables.items() if _SECRET_NAME.search(name) and not value.isdigit()]
+    return [value for name, value in variables.items() if is_secret(name, value)]

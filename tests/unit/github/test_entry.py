@@ -41,7 +41,6 @@ def echo(inputs: EchoInputs, services: Services) -> Outcome[EchoOutputs]:
     services.progress.phase("Echo")
     services.progress.note(text)
     services.progress.run(RunProgress("run", 1, 0, 1))
-    os.write(1, b"::error::forged by a child\n")
     outputs = EchoOutputs(echo=text, names=inputs.names, is_loud=inputs.is_loud)
     return Outcome(inputs.verdict, outputs, "echoed", (Finding("warning", text),))
 
@@ -159,15 +158,46 @@ def test_the_root_action_refuses_an_input_of_another_step(action: Action) -> Non
     assert "The step `plan` takes no input `concurrency`; `bulk-run` does." in read.annotations[0].message
 
 
-def test_a_process_keeps_its_two_streams_in_order_and_ends_with_the_verdict(action: Action) -> None:
-    (action.folder / "json.py").write_text("raise SystemExit('the workspace got in')\n", encoding="utf-8")
-    result = subprocess.run(
-        [sys.executable, "-m", "llmops_actions", "plan"],
-        env={**os.environ, "INPUT_USE_CASE": "nowhere", "PYTHONSAFEPATH": ""},
+ECHOING = """
+import os, sys
+from llmops_actions.github import entry
+from llmops_actions.steps.declaration import Finding, Inputs, Outcome, Outputs, Step
+
+def run(inputs, services):
+    services.progress.note("before")
+    os.write(1, b"::error::forged by a child\\n")
+    os.write(2, b"::error::forged on standard error\\n")
+    return Outcome("failed", Outputs(), "summary", (Finding("warning", "ours"),))
+
+entry._asked_for = lambda arguments: (Step("echo", Inputs, Outputs, run), {})
+sys.exit(entry.main(["echo"]))
+"""
+
+
+def process(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *words],
+        env={**os.environ, "PYTHONSAFEPATH": "", **environment},
         cwd=Path(sys.executable).parent,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_what_a_process_writes_past_us_stays_text_in_its_place(action: Action) -> None:
+    result = process("-c", ECHOING)
+    assert (result.returncode, result.stderr) == (1, "")
+    read = read_log(result.stdout)
+    assert [(command.name, command.message) for command in read.annotations] == [("warning", "ours")]
+    spoken = [line for line in read.text if line.startswith("::error::forged")]
+    assert spoken == ["::error::forged by a child", "::error::forged on standard error"]
+    lines = result.stdout.splitlines()
+    assert lines.index("    before") < lines.index(spoken[0]) < lines.index(spoken[1]) < lines.index("echo: failed")
+
+
+def test_the_workspace_hides_none_of_our_modules(action: Action) -> None:
+    (action.folder / "json.py").write_text("raise SystemExit('the workspace got in')\n", encoding="utf-8")
+    result = process("-m", "llmops_actions", "plan", INPUT_USE_CASE="nowhere")
     assert (result.returncode, result.stderr) == (2, "")
     assert [command.name for command in read_log(result.stdout).annotations] == ["error"]
