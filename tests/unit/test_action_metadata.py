@@ -160,11 +160,11 @@ def test_no_step_uses_a_name_of_the_set_up() -> None:
 
 def examples() -> list[tuple[str, dict[str, Any]]]:
     """Every step of a README's example that uses one of our actions: where it is, and the step."""
-    found = []
+    found: list[tuple[str, dict[str, Any]]] = []
     for file in sorted([ROOT / "README.md", *ROOT.glob("actions/**/README.md")]):
         for block in re.findall(r"```yaml\n(.*?)```", file.read_text(encoding="utf-8"), re.DOTALL):
-            for step in uses(yaml.safe_load(block)):
-                found.append((f"{file.relative_to(ROOT)}: {step['uses']}", step))
+            where = file.relative_to(ROOT)
+            found += [(f"{where}: {step['uses']}", step) for step in uses(yaml.safe_load(block))]
     return found
 
 
