@@ -229,6 +229,17 @@ def test_the_overlay_is_what_is_checked(tmp_path: Path) -> None:
     assert outcome.outputs.evaluators == 0
 
 
+def test_an_environment_without_an_overlay(tmp_path: Path) -> None:
+    write_use_case(tmp_path)
+    outcome = validate(tmp_path, env="dev", offline=True, tests=False)
+    assert shown(outcome.findings) == [
+        "notice greetings/experiment.yaml:1 There is no experiment.dev.yaml beside it: the experiment is taken as it is."
+    ]
+    assert outcome.verdict == "passed"
+    with pytest.raises(UsageError):
+        validate(tmp_path, env="base")
+
+
 def test_an_experiment_that_does_not_load_gives_each_of_its_faults(tmp_path: Path) -> None:
     text = "name: greetings\nflw: x\ndatasets:\n- name: a b\n  source: x\n  mapings: {}\n"
     write_use_case(tmp_path, {"experiment.yaml": text})
@@ -292,7 +303,7 @@ def test_progress_tells_what_is_checked(tmp_path: Path) -> None:
     run(ValidateInputs(use_case=Path("greetings"), offline=True, tests=False), with_progress)
     assert stream.getvalue().splitlines() == [
         "==> Checking greetings",
-        "    greetings: dag flow, 2 variations, 1 datasets with 2 rows, 1 evaluators",
+        "    greetings: dag flow, 2 variations, 1 dataset with 2 rows, 1 evaluator",
         "==> Loading the flows",
     ]
 

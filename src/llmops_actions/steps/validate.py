@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from llmops_actions.errors import ExperimentError, Location
+from llmops_actions.errors import ExperimentError, Location, UsageError
 from llmops_actions.experiment.environment import experiment_variables
 from llmops_actions.experiment.experiment import Experiment
 from llmops_actions.experiment.loading import load_experiment
@@ -25,6 +25,7 @@ from llmops_actions.reporting.text import markdown, one_line, table
 from llmops_actions.steps.declaration import Step
 from llmops_actions.steps.inputs import OfflineInputs, UseCaseInputs
 from llmops_actions.steps.services import Services
+from llmops_actions.work_folder import NO_ENVIRONMENT
 
 CHILDREN_AT_ONCE = 2
 MOST_FINDINGS_SHOWN = 50
@@ -62,6 +63,8 @@ def run(inputs: ValidateInputs, services: Services) -> Outcome[ValidateOutputs]:
         UsageError: there is no such use case.
         InterruptedRunError: someone stopped it.
     """
+    if inputs.env == NO_ENVIRONMENT:
+        raise UsageError(f"`{NO_ENVIRONMENT}` stands for no environment at all. Leave it out, or take another name.")
     services.progress.phase(f"Checking {one_line(inputs.use_case)}")
     try:
         experiment = load_experiment(services.directory / inputs.use_case, inputs.env)
@@ -90,8 +93,9 @@ STEP = Step("validate", ValidateInputs, ValidateOutputs, run)
 def _described(experiment: Experiment, examination: Examination) -> str:
     kind = examination.flow.flow.kind if examination.flow.flow else "unreadable"
     return (
-        f"{one_line(experiment.name)}: {kind} flow, {examination.flow.variations} variations, "
-        f"{len(experiment.datasets)} datasets with {examination.rows:,} rows, {len(experiment.evaluators)} evaluators"
+        f"{one_line(experiment.name)}: {kind} flow, {_count(examination.flow.variations, 'variation')}, "
+        f"{_count(len(experiment.datasets), 'dataset')} with {_count(examination.rows, 'row')}, "
+        f"{_count(len(experiment.evaluators), 'evaluator')}"
     )
 
 
@@ -217,4 +221,4 @@ def _checked(outputs: ValidateOutputs, tests: TestResults | None) -> str:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -446,3 +446,22 @@ def test_a_template_that_is_not_text(tmp_path: Path) -> None:
 def test_a_template_that_is_nested_too_deeply(tmp_path: Path) -> None:
     found = findings_of(tmp_path, {"flows/greet/ask.jinja2": "{{" + "(" * 5000 + ")" * 5000 + "}}"})
     assert found == ["error ask.jinja2:1 Not a valid Jinja template: nested too deeply."]
+
+
+def test_a_source_outside_the_flow(tmp_path: Path) -> None:
+    flow = changed(FLOW, "path: ask.jinja2", "path: ../ask.jinja2")
+    assert findings_of(tmp_path, {**flow, "flows/ask.jinja2": "user:\n{{name}}\n"}) == [
+        (
+            "warning flow.dag.yaml:23 The source `../ask.jinja2` of node `ask`, variant `short` lies outside the "
+            "flow's folder, so it is not registered or deployed with the flow. Name its folder under "
+            "`additional_includes`."
+        )
+    ]
+    write(tmp_path, {"b/outside.jinja2": "{{"})
+    flow = changed(FLOW, "path: ask.jinja2", "path: ../../../../outside.jinja2")
+    assert findings_of(tmp_path / "b" / "c", flow) == [
+        (
+            "error flow.dag.yaml:23 The source `../../../../outside.jinja2` of node `ask`, variant `short` leaves the "
+            "repository. Move it to the flow."
+        )
+    ]

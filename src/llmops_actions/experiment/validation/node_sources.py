@@ -7,7 +7,8 @@ from pathlib import Path
 
 from llmops_actions.errors import ExperimentError, Location
 from llmops_actions.experiment.flows.signatures import Callable_, parse_python, signature_of, tool_function
-from llmops_actions.experiment.validation.findings import error, from_error, hint, listing
+from llmops_actions.experiment.paths import git_root
+from llmops_actions.experiment.validation.findings import error, from_error, hint, listing, warning
 from llmops_actions.experiment.validation.nodes import Node, find_source
 from llmops_actions.experiment.validation.templates import check_variables, read_template
 from llmops_actions.outcome import Finding
@@ -52,13 +53,30 @@ def _check_file(node: Node, includes: tuple[Path, ...]) -> Iterator[Finding]:
     if file is None:
         siblings = sorted(each.name for each in folder.iterdir() if each.suffix == Path(written).suffix)
         yield error(f"The source `{written}` of {node.label} does not exist. {hint(written, siblings)}", place)
-    elif node.body.get("type") == "python":
+        return
+    if not _is_inside(file, folder, includes):
+        repository = git_root(folder)
+        if repository is None or not file.resolve().is_relative_to(repository.resolve()):
+            yield error(
+                f"The source `{written}` of {node.label} leaves the repository. Keep it beside the flow.", place
+            )
+            return
+        yield warning(
+            f"The source `{written}` of {node.label} lies outside the flow's folder, so it is not registered or "
+            "deployed with the flow. Name its folder under `additional_includes`.",
+            place,
+        )
+    if node.body.get("type") == "python":
         yield from _check_function(node, file, place)
     else:
         template, problems = read_template(file)
         yield from problems
         if template:
             yield from check_variables(template, node.inputs, node.label, Location(file, 1))
+
+
+def _is_inside(file: Path, folder: Path, includes: tuple[Path, ...]) -> bool:
+    return any(file.resolve().is_relative_to(root.resolve()) for root in (folder, *includes))
 
 
 def _check_function(node: Node, file: Path, place: Location) -> Iterator[Finding]:

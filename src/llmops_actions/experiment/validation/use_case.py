@@ -93,7 +93,7 @@ class Setting:
 
 def examine(experiment: Experiment, setting: Setting) -> Examination:
     """Check everything that can be checked without running the use case's code. All findings come back at once."""
-    findings: list[Finding] = list(connections.check_entries(experiment))
+    findings: list[Finding] = [*_check_overlay(experiment), *connections.check_entries(experiment)]
     environment = _environment(experiment, setting, findings)
     flow = _examine_flow("the flow", experiment.flow, experiment, setting, findings)
     evaluators = [
@@ -106,6 +106,12 @@ def examine(experiment: Experiment, setting: Setting) -> Examination:
     findings.extend(connections.check_used(experiment, used))
     findings.extend(connections.check_missing(experiment, environment, missing, used, setting.offline))
     return Examination(tuple(findings), flow, tuple(evaluators), datasets, environment)
+
+
+def _check_overlay(experiment: Experiment) -> Iterator[Finding]:
+    if experiment.environment and experiment.overlay is None:
+        name = f"experiment.{experiment.environment}.yaml"
+        yield notice(f"There is no {name} beside it: the experiment is taken as it is.", experiment.file)
 
 
 def _environment(experiment: Experiment, setting: Setting, findings: list[Finding]) -> FlowEnvironment:
