@@ -13,11 +13,15 @@ from llmops_actions.github.actions import ACTIONS, DEFAULT_STEP
 from llmops_actions.github.metadata import (
     AUTHOR,
     SETUP_INPUTS,
+    actions_table,
     default_text,
     files,
+    inputs_table,
     main,
+    outputs_table,
     root_inputs,
     root_outputs,
+    setup_inputs_table,
     step_inputs,
     step_outputs,
 )
@@ -189,3 +193,16 @@ def test_the_examples_give_inputs_that_exist() -> None:
         given = set(step.get("with", {}))
         assert given <= set(inputs), where
         assert {name for name, field in inputs.items() if field.get("required")} <= given, where
+
+
+def test_the_readmes_hold_the_tables() -> None:
+    """``cog`` puts them there, and `make lint` holds them; here it counts that they are the right ones."""
+    for name in ACTIONS:
+        text = (ROOT / "actions" / name / "README.md").read_text(encoding="utf-8")
+        assert inputs_table(name) in text, f"{name}: run `make format`"
+        assert outputs_table(name) in text, f"{name}: run `make format`"
+    assert setup_inputs_table() in (ROOT / "actions" / "setup" / "README.md").read_text(encoding="utf-8")
+    index = (ROOT / "actions" / "README.md").read_text(encoding="utf-8")
+    for table in (actions_table(), inputs_table("root"), outputs_table("root")):
+        assert table in index, "run `make format`"
+    assert "experiment.&lt;env&gt;.yaml" in index
