@@ -93,6 +93,40 @@ class RunnerContract:
         assert rows[1]["inputs"] == {"number": 1, "text": "text 1"}
         assert rows[1]["key"] == "key-1"
 
+    def test_bypassed_nodes(self, runner: Runner, tmp_path: Path) -> None:
+        nodes = {
+            "first": "def first(number: int):\n    return number\n",
+            "second": "def second(value: int):\n    return value\n",
+            "third": "def third(value: int, number: int):\n    return f'{value} {number}'\n",
+            "fourth": "def fourth(value):\n    return value\n",
+            "fifth": "def fifth(one, two: int = 7):\n    return one + two\n",
+        }
+        when_one = {"when": "${inputs.number}", "is": 1}
+        program = programs.dag(
+            tmp_path / "flow",
+            {name: f"from promptflow.core import tool\n\n@tool\n{text}" for name, text in nodes.items()},
+            {name: f"${{{name}.output}}" for name in nodes},
+            definitions=[
+                programs.python_node("first", {"number": "${inputs.number}"}, activate=when_one),
+                programs.python_node("second", {"value": "${first.output}"}),
+                programs.python_node("third", {"value": "${second.output}", "number": "${inputs.number}"}),
+                programs.python_node(
+                    "fourth", {"value": "${inputs.number}"}, activate={"when": "${first.output}", "is": 1}
+                ),
+                programs.python_node(
+                    "fifth", {"one": 1, "two": "${first.output}"}, activate={"when": "${inputs.number}", "is": 2}
+                ),
+            ],
+        )
+        result, _ = run_one(runner, bulk_run(program, tmp_path / "run", 3))
+        rows = assert_accounted(result, tmp_path / "run", 3)
+        names = list(nodes)
+        assert [row["outputs"] for row in rows] == [
+            dict.fromkeys(names),
+            dict(zip(names, [1, 1, "1 1", 1, None], strict=True)),
+            dict(zip(names, [None, None, None, None, 8], strict=True)),
+        ]
+
     def test_default_inputs_and_types(self, runner: Runner, tmp_path: Path) -> None:
         program = programs.one_node(
             tmp_path / "flow",

@@ -147,7 +147,9 @@ class _Line:
         while self._pending or self._running:
             ready = self._take_ready()
             if not ready and not self._running:
-                raise ProgramError("No nodes are ready for execution, but the flow is not completed.")
+                if self._pending:
+                    raise ProgramError("No nodes are ready for execution, but the flow is not completed.")
+                break
             if len(ready) == 1 and not self._running:
                 self._results[ready[0].name] = self._call(ready[0])
                 continue
