@@ -165,6 +165,44 @@ def test_a_constructor_that_refuses_a_placeholder_is_a_warning(tmp_path: Path) -
     assert found.endswith("It was given placeholders instead of keys and addresses.")
 
 
+def test_a_constructor_gets_placeholders_for_whatever_is_secret(tmp_path: Path) -> None:
+    code = """\
+        class Entry:
+            def __init__(self, settings: dict, shop: str):
+                raise ValueError(f"{settings} {shop}")
+
+            def __call__(self, x: str) -> str:
+                return x
+        """
+    init = '{"settings": {"key": "${KEY}", "more": ["${KEY}", 1], "api_base": "https://real.example"}, "shop": "s"}'
+    files = {"flow.flex.yaml": "entry: entry:Entry\n", "entry.py": code, "init.json": init}
+    shop = Connection("shop", "CustomConnection", {"url": "u"}, {"token": "real"})
+    (found,) = shown(load(tmp_path, files, connections={"shop": shop, "aoai": AOAI}))
+    assert found.startswith("warning entry.py:3 ")
+    assert "'key': 'http://127.0.0.1:9', 'more': ['http://127.0.0.1:9', 1]" in found
+    assert "real" not in found
+
+
+def test_a_report_of_loading_that_user_code_wrote_into(tmp_path: Path) -> None:
+    code = """\
+        import contextlib, os
+
+        SAID = b'nonsense\\n{"step": "module", "line": "x"}\\n{"step": "module", "message": "odd"}\\n'
+        for descriptor in range(3, 40):
+            with contextlib.suppress(OSError):
+                os.write(descriptor, SAID)
+
+
+        def eval_a(x): ...
+        """
+    assert [finding.message for finding in load(tmp_path, {"eval_a.py": code})] == [": odd"]
+
+
+def test_no_time_at_all(tmp_path: Path) -> None:
+    (found,) = shown(load(tmp_path, {"eval_a.py": "def eval_a(x): ...\n"}, timeout=0.001))
+    assert found.startswith("error eval_a.py:1 Loading the flow took longer than 0.001 seconds.")
+
+
 def test_a_flex_module_that_cannot_be_imported(tmp_path: Path) -> None:
     files = {"flow.flex.yaml": "entry: entry:call\n", "entry.py": "import no_such_module_at_all\ndef call(x): ...\n"}
     (found,) = shown(load(tmp_path, files))

@@ -233,7 +233,10 @@ def test_an_environment_without_an_overlay(tmp_path: Path) -> None:
     write_use_case(tmp_path)
     outcome = validate(tmp_path, env="dev", offline=True, tests=False)
     assert shown(outcome.findings) == [
-        "notice greetings/experiment.yaml:1 There is no experiment.dev.yaml beside it: the experiment is taken as it is."
+        (
+            "notice greetings/experiment.yaml:1 There is no experiment.dev.yaml beside it: the experiment is taken as it "
+            "is."
+        )
     ]
     assert outcome.verdict == "passed"
     with pytest.raises(UsageError):

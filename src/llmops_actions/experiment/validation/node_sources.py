@@ -57,9 +57,7 @@ def _check_file(node: Node, includes: tuple[Path, ...]) -> Iterator[Finding]:
     if not _is_inside(file, folder, includes):
         repository = git_root(folder)
         if repository is None or not file.resolve().is_relative_to(repository.resolve()):
-            yield error(
-                f"The source `{written}` of {node.label} leaves the repository. Keep it beside the flow.", place
-            )
+            yield error(f"The source `{written}` of {node.label} leaves the repository. Move it to the flow.", place)
             return
         yield warning(
             f"The source `{written}` of {node.label} lies outside the flow's folder, so it is not registered or "
