@@ -47,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        return _main(words)
+        try:
+            return _main(words)
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads has enough (`llmops … | head`). Nothing can be flushed on the way out any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
