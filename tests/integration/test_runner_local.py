@@ -15,6 +15,7 @@ from tests.integration.runner_programs import assert_accounted, bulk_run, run_on
 
 from llmops_actions.errors import PlatformError
 from llmops_actions.platforms.local import children
+from llmops_actions.platforms.local.offline_model.settings import Settings
 from llmops_actions.platforms.local.runner import LocalRunner
 from llmops_actions.platforms.ports import BulkRun, Program, Row
 
@@ -252,6 +253,28 @@ def test_usage_and_cost(tmp_path: Path) -> None:
     assert used.calls == 3
     assert result.cost == pytest.approx((used.prompt_tokens * 0.5 + used.completion_tokens * 1.5) / 1e6)
     assert sum(row["cost"] for row in rows) == pytest.approx(result.cost)
+
+
+def test_functions_that_call_a_model(tmp_path: Path) -> None:
+    """Their calls are counted and retried, too, though openai is imported only when they ask for it."""
+    code = """
+        import os
+
+        def eval_ask(text):
+            from openai import OpenAI
+            with OpenAI(base_url=os.environ["MODEL"], api_key="none") as client:
+                messages = [{"role": "user", "content": text}]
+                answer = client.chat.completions.create(model="gpt-35-turbo", messages=messages)
+            return answer.choices[0].message.content
+    """
+    program = programs.functions(tmp_path / "e", {"eval_ask.py": code}, [("eval_ask.py", "eval_ask")])
+    with running(Settings(faults={"500": 0.3}, seed=1)) as url:
+        run = bulk_run(program, tmp_path / "run", 8, environment={"MODEL": f"{url}/v1"})
+        result, _ = run_one(LocalRunner(), run)
+    rows = assert_accounted(result, tmp_path / "run", 8)
+    assert rows[1]["outputs"] == {"ask": "You said: text 1"}
+    assert result.usage["gpt-35-turbo"].calls == 8
+    assert result.attempts > 8
 
 
 def test_requests_per_minute_are_kept(tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -17,7 +19,7 @@ import pytest
 from openai import _base_client as base_client
 
 from llmops_actions.experiment.prices import ModelPrice, PriceTable
-from llmops_actions.platforms.local import metering, model_calls
+from llmops_actions.platforms.local import metering, model_calls, preloading
 from llmops_actions.platforms.local.metering import Meter, RowAbandonedError, use_meter
 
 Answer = httpx2.Response | Exception
@@ -209,7 +211,11 @@ def test_what_will_not_pass_is_tried_once(meter: Meter, clock: Clock, answer: An
     assert (meter.attempts, clock.slept, meter.usage) == (1, [], {})
 
 
-def test_the_attempts_are_limited_and_nobody_else_retries(meter: Meter) -> None:
+def test_the_attempts_are_limited_and_nobody_else_retries(
+    meter: Meter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.environ", {**os.environ, **preloading.quiet_environment(tmp_path)})
+    preloading.stand_in_for_the_control_plane()
     from promptflow.core._prompty_utils import handle_openai_error
     from promptflow.exceptions import UserErrorException
 

@@ -11,6 +11,7 @@ import functools
 import json
 import math
 import random
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -273,15 +274,17 @@ def _raise_final(error: Exception) -> NoReturn:
     raise error
 
 
-@functools.cache
 def _final_type(kind: Any) -> type[Exception] | None:
-    try:
-        from promptflow.exceptions import UserErrorException
-    except ImportError:
+    """The type to raise in the place of ``kind``; ``None`` where there is no prompt flow that could retry."""
+    prompt_flow = sys.modules.get("promptflow.exceptions")
+    if prompt_flow is None or issubclass(kind, prompt_flow.UserErrorException):
         return None
-    if issubclass(kind, UserErrorException):
-        return None
-    return type(kind.__name__, (kind, UserErrorException), {"message": "", "__module__": kind.__module__})
+    return _also_a_user_error(kind, prompt_flow.UserErrorException)
+
+
+@functools.cache
+def _also_a_user_error(kind: Any, user_error: Any) -> type[Exception]:
+    return type(kind.__name__, (kind, user_error), {"message": "", "__module__": kind.__module__})
 
 
 def share_http_clients() -> None:

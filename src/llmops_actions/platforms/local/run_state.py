@@ -172,6 +172,7 @@ class RunState:
         missing = self.run.row_count - totals.ended
         if missing and self.outcome.error is None:
             self.fail_as_a_whole(f"{self.run.row_count} rows were announced, but {totals.ended} came.")
+        # The price of a run is that of its tokens, reused rows and aggregation included.
         tokens = {model: (prompt, completion) for model, (_, prompt, completion) in totals.usage.items()}
         return RunResult(
             name=self.run.name,

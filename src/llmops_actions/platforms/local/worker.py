@@ -28,6 +28,7 @@ from typing import Any, NoReturn
 
 from llmops_actions.platforms.local import aggregation, user_frames
 from llmops_actions.platforms.local.executors.protocol import Executor, LineOutput, NodeFailedError, ProgramError
+from llmops_actions.platforms.local.late_imports import after_import
 from llmops_actions.platforms.local.messages import (
     Aggregate,
     Aggregated,
@@ -299,8 +300,9 @@ def _load(setup: ChildSetup, link: _Link) -> Executor:
     from llmops_actions.platforms.local.executors.loading import load
 
     follow_threads()
-    if setup.program.kind != "function" or setup.connections:
-        _install_model_calls(setup, link)
+    if setup.program.kind != "function":
+        import openai  # noqa: F401 - the fork server has it already
+    after_import("openai", lambda: _install_model_calls(setup, link))
     return load(setup)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from llmops_actions.platforms.local import preloading
 from llmops_actions.platforms.local.executors.functions import FunctionExecutor
 from llmops_actions.platforms.local.executors.protocol import Executor
 from llmops_actions.platforms.local.setup import ChildSetup
@@ -41,6 +43,8 @@ def load(setup: ChildSetup) -> Executor:
     folder = working_folder(program, setup.scratch)
     os.chdir(folder)
     sys.path.insert(0, str(folder))
+    if importlib.util.find_spec("promptflow") is not None:
+        preloading.stand_in_for_the_control_plane()
     if program.kind == "function":
         return FunctionExecutor(program.functions, folder, setup.run_name, setup.scratch, program.aggregates)
     return _load_prompt_flow(program, folder, setup)
@@ -62,9 +66,6 @@ def working_folder(program: Program, scratch: Path) -> Path:
 
 
 def _load_prompt_flow(program: Program, folder: Path, setup: ChildSetup) -> Executor:
-    from llmops_actions.platforms.local import preloading
-
-    preloading.stand_in_for_the_control_plane()
     from llmops_actions.platforms.local.executors import dag, script
 
     connections = connection_dictionary(setup.connections)
