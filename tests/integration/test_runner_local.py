@@ -406,3 +406,17 @@ def test_flex_class_with_a_prompty_and_a_connection_by_name(tmp_path: Path) -> N
     rows = assert_accounted(result, tmp_path / "run", 3)
     assert rows[2]["outputs"] == {"output": "You said: text 2"}
     assert result.usage["gpt-35-turbo"].calls == 3
+
+
+def test_a_row_that_was_spooled_but_not_recorded_counts_once(tmp_path: Path) -> None:
+    """Killed between the two writes; on the second try the row fails."""
+    run = bulk_run(counting(tmp_path / "flow"), tmp_path / "run", 3)
+    run_one(LocalRunner(), run, concurrency=1)
+    rows = tmp_path / "run" / "rows.jsonl"
+    rows.write_text("".join(rows.read_text().splitlines(keepends=True)[:2]))
+    state = json.loads((tmp_path / "run" / "state.json").read_text())
+    (tmp_path / "run" / "state.json").write_text(json.dumps({**state, "metrics": None}))
+    counting(tmp_path / "flow", bad="(2,)")
+    result, _ = run_one(LocalRunner(), run, resume=True)
+    assert (result.completed, result.failed, result.reused) == (2, 1, 2)
+    assert result.metrics == {"rows": 2, "sum": 1}

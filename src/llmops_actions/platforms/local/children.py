@@ -88,6 +88,11 @@ class ForkServer:
                 return None
         return self._exits.pop(process)
 
+    def forget_exits(self) -> None:
+        """Forget children of earlier sessions: their process ids may come again."""
+        self.drain_exits()
+        self._exits.clear()
+
     def drain_exits(self) -> bool:
         """Take what it says about children that ended; ``False`` when it has ended itself."""
         return self._read_exits(0.0)

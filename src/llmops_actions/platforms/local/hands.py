@@ -39,7 +39,7 @@ class InFlight:
 class Hand:
     """A child and what it is doing.
 
-    ``alone``: it runs suspects, one at a time. ``aggregating``: since when.
+    ``alone``: it runs suspects, one at a time; ``suspect``: one of them, now. ``aggregating``: since when.
     """
 
     child: Child
@@ -47,6 +47,7 @@ class Hand:
     setup: ChildSetup
     started: float
     alone: bool = False
+    suspect: bool = False
     ready: bool = False
     draining: bool = False
     aggregating: float | None = None
@@ -87,6 +88,7 @@ class Hand:
         if flight is None or flight.row.line != line:
             return None
         del self.in_flight[slot]
+        self.suspect = False
         heapq.heappush(self._free, slot)
         return flight
 

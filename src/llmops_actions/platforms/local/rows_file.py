@@ -1,7 +1,7 @@
 """``rows.jsonl`` of one run, written by the parent alone: each row that ended is one line, and is there at once.
 
 While the run is under way the lines are in the order in which rows ended; ``finish`` puts them into line order. What is
-kept in memory is one 8-byte offset a row.
+kept in memory is 8 bytes a row: where its line begins, and whether it failed.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ class RowsFile:
         rows = cls(folder, row_count)
         for offset, _, entry in _entries(path):
             if entry is not None and _is_kept(entry, retry_failed, usable):
-                rows._set(entry["line"], offset)
+                rows._set(entry["line"], offset, entry["status"] == "failed")
             elif entry is not None:
-                rows._set(entry["line"], _NOT_ENDED)
+                rows._set(entry["line"], None)
         rows._count_kept()
         return rows
 
@@ -90,11 +90,15 @@ class RowsFile:
         """Whether the row has ended, now or in the run that this one resumes."""
         return line < len(self._offsets) and self._offsets[line] != _NOT_ENDED
 
+    def has_completed(self, line: int) -> bool:
+        """Whether the row has ended, and well."""
+        return self.has_ended(line) and not self._offsets[line] & 1
+
     def append(self, line: int, record: bytes, failed: bool, attempts: int, usage: Mapping[str, UsageNumbers]) -> None:
         """Write the record of a row that ended."""
         offset = self._size
         self._write(record)
-        self._set(line, offset)
+        self._set(line, offset, failed)
         self.totals.add(failed, attempts, usage)
 
     def finish(self) -> None:
@@ -106,7 +110,7 @@ class RowsFile:
         with self.path.open("rb") as source, ordered.open("wb") as target:
             for offset in self._offsets:
                 if offset != _NOT_ENDED:
-                    source.seek(offset)
+                    source.seek(offset >> 1)
                     target.write(source.readline())
             target.flush()
             os.fsync(target.fileno())
@@ -118,7 +122,7 @@ class RowsFile:
 
     def _count_kept(self) -> None:
         for offset, _, entry in _entries(self.path):
-            if entry is not None and self._offsets[entry["line"]] == offset:
+            if entry is not None and self._offsets[entry["line"]] >> 1 == offset:
                 usage = {
                     model: (numbers["calls"], numbers["prompt_tokens"], numbers["completion_tokens"])
                     for model, numbers in entry["usage"].items()
@@ -131,21 +135,19 @@ class RowsFile:
             written += self._file.write(record[written:]) or 0
         self._size += len(record)
 
-    def _set(self, line: int, offset: int) -> None:
+    def _set(self, line: int, offset: int | None, failed: bool = False) -> None:
         if line >= len(self._offsets):
             self._offsets.extend([_NOT_ENDED] * (line + 1 - len(self._offsets)))
-        self._offsets[line] = offset
+        self._offsets[line] = _NOT_ENDED if offset is None else offset << 1 | failed
 
     def _is_in_order(self) -> bool:
-        last = -1
         size = 0
         with self.path.open("rb") as source:
             for offset in self._offsets:
                 if offset == _NOT_ENDED:
                     continue
-                if offset != size or offset <= last:
+                if offset >> 1 != size:
                     return False
-                last = offset
                 size += len(source.readline())
         return size == self._size
 

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -61,6 +61,7 @@ class RunState:
         resumed = settings.resume and _has_fingerprint(run.folder, run.fingerprint)
         if resumed:
             self.rows = RowsFile.resume(run.folder, run.row_count, settings.retry_failed, self._usable_lines())
+            self._keep_in_spool(self.rows.has_completed)
         else:
             self._spool_path.unlink(missing_ok=True)
             self.rows = RowsFile.start(run.folder, run.row_count)
@@ -208,6 +209,15 @@ class RunState:
             return pending
         self.fail_row(pending, RowError("InputMissing", row.error))
         return None
+
+    def _keep_in_spool(self, is_kept: Callable[[int], bool]) -> None:
+        """Leave out of the spool what belongs to rows that run again: they may end otherwise."""
+        if not self._spool_path.exists():
+            return
+        new = self._spool_path.with_suffix(".new")
+        with self._spool_path.open("rb") as old, new.open("wb") as kept:
+            kept.writelines(text for text in old if is_kept(json.loads(text)["line"]))
+        new.replace(self._spool_path)
 
     def _usable_lines(self) -> Any:
         """Which completed rows of an earlier run can be kept: those whose part in aggregation is at hand."""

@@ -100,6 +100,8 @@ class _Session:
             self._remove(hand)
         for state in self._states:
             state.close()
+        if self._server is not None:
+            self._selector.unregister(self._server.control)
         deadline = time.monotonic() + _END_SECONDS
         while self._dismissed and time.monotonic() < deadline:
             self._receive(deadline - time.monotonic())
@@ -182,13 +184,13 @@ class _Session:
     def _start_child(self, state: RunState) -> None:
         if self._server is None or not self._server.alive:
             self._server = shared_fork_server()
+            self._server.forget_exits()
             self._selector.register(self._server.control, selectors.EVENT_READ, self._server)
         scratch = self._folder / f"child-{next(self._numbers)}"
         scratch.mkdir()
         setup = setup_for(state.run, self._settings, scratch, self._server.scratch / "promptflow-home")
         child = self._server.fork(with_prompt_flow=state.run.program.kind != "function")
-        alone = bool(state.suspects) and not any(hand.alone for hand in self._working_hands(state))
-        hand = Hand(child, state, setup, time.monotonic(), alone)
+        hand = Hand(child, state, setup, time.monotonic())
         self._selector.register(child.connection, selectors.EVENT_READ, hand)
         self._hands.append(hand)
         state.started_at = state.started_at or hand.started
@@ -217,14 +219,16 @@ class _Session:
         return wait
 
     def _take_row(self, hand: Hand) -> PendingRow | None:
+        state = hand.run
+        hand.alone = bool(state.suspects) and not any(
+            other.alone for other in self._working_hands(state) if other is not hand
+        )
         if not hand.alone:
-            return hand.run.next_row()
+            return None if hand.suspect else state.next_row()
         if hand.in_flight:
             return None
-        if hand.run.suspects:
-            return hand.run.suspects.popleft()
-        hand.alone = False
-        return hand.run.next_row()
+        hand.suspect = True
+        return state.suspects.popleft()
 
     # What children say.
 
@@ -349,9 +353,6 @@ class _Session:
         if state.deaths_in_a_row >= _MOST_DEATHS_IN_A_ROW:
             text = f"{state.deaths_in_a_row} child processes died in a row, and no row was completed in between."
             self._fail(state, "failed", RowError("ChildrenKeepDying", text))
-        elif state.suspects:
-            for other in self._working_hands(state):
-                other.alone = other.alone or not any(hand.alone for hand in self._working_hands(state))
 
     def _remove(self, hand: Hand) -> None:
         """End a child now, whatever it does."""
