@@ -106,6 +106,7 @@ class RunDocument(Document):
     fingerprint: str
     status: Literal["running", "completed", "failed", "timed-out"]
     offline: bool = False
+    repeats: int = 1
     rows: int = 0
     completed: int = 0
     failed: int = 0

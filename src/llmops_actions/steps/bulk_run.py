@@ -9,7 +9,7 @@ from pydantic import Field
 from llmops_actions.platforms.ports import RunResult
 from llmops_actions.reporting.text import dollars, heading, markdown, number, table
 from llmops_actions.steps.declaration import Outcome, Outputs, Step
-from llmops_actions.steps.inputs import EngineInputs, OfflineInputs, SweepInputs, UseCaseInputs
+from llmops_actions.steps.inputs import EngineInputs, OfflineInputs, RepeatInputs, SweepInputs, UseCaseInputs
 from llmops_actions.steps.plan import size
 from llmops_actions.steps.planning import SweepRun, make_plan, plan_runs, variation_record
 from llmops_actions.steps.running import (
@@ -26,7 +26,7 @@ from llmops_actions.steps.use_case import Surroundings, UseCase, open_use_case, 
 from llmops_actions.work_folder import RunDocument, write_document
 
 
-class BulkRunInputs(EngineInputs, SweepInputs, OfflineInputs, UseCaseInputs):
+class BulkRunInputs(EngineInputs, RepeatInputs, SweepInputs, OfflineInputs, UseCaseInputs):
     """A use case, its sweep, and how to run it."""
 
 
@@ -51,7 +51,7 @@ def run(inputs: BulkRunInputs, services: Services) -> Outcome[BulkRunOutputs]:
     """
     use_case = open_use_case(inputs, services, inputs)
     with use_case.work_folder.locked(), surroundings(use_case.experiment, inputs, services) as around:
-        runs = plan_runs(use_case, around)
+        runs = plan_runs(use_case, around, inputs.repeats)
         plan = make_plan(use_case, runs)
         write_document(use_case.work_folder.plan, plan)
         services.progress.phase(f"bulk-run: {size(plan)}")
@@ -78,10 +78,11 @@ def _document(
         flow_kind=use_case.flow.kind,
         variation=variation_record(run.variation),
         dataset=run.dataset,
-        fingerprint=run.bulk_run.fingerprint,
+        fingerprint=run.fingerprint,
         status="running",
         offline=around.offline_url is not None,
-        rows=run.dataset.rows,
+        repeats=run.repeats,
+        rows=run.bulk_run.row_count,
         started_at=services.now().isoformat(timespec="seconds"),
         engine=inputs.engine,
         versions=versions(),

@@ -165,7 +165,7 @@ def _current_runs(use_case: UseCase, around: Surroundings) -> tuple[list[RunDocu
 def _problem_of(document: RunDocument, planned: SweepRun, folder: WorkFolder, around: Surroundings) -> str | None:
     """Why a run cannot be scored, ``None`` if it can."""
     name = document.name
-    if document.fingerprint != planned.bulk_run.fingerprint:
+    if document.fingerprint != planned.fingerprint:
         other = " (it ran against the stand-in model)" if document.offline and not around.offline_url else ""
         return f"The run {name} is out of date: flow, data or settings changed{other}. Run bulk-run again."
     if document.status == "running":
@@ -214,7 +214,7 @@ def _evaluations(
             bulk_run = BulkRun(
                 name=f"{evaluator.name}/{name}",
                 program=program,
-                rows=EvaluationRows(file, mappings, folder.rows(document.name)),
+                rows=EvaluationRows(file, mappings, folder.rows(document.name), document.repeats),
                 row_count=document.rows,
                 folder=folder.evaluation_run(evaluator.name, name),
                 fingerprint=fingerprint(parts, around),

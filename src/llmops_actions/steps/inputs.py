@@ -47,6 +47,14 @@ class SweepInputs(Inputs):
     )
 
 
+class RepeatInputs(Inputs):
+    """How often each row is run."""
+
+    repeats: int = Field(
+        1, ge=1, le=100, description="Times that each row is run; its repeats are averaged before anything is decided."
+    )
+
+
 class EngineInputs(Inputs):
     """How rows are run."""
 

@@ -8,14 +8,14 @@ from pydantic import Field
 
 from llmops_actions.reporting.text import dollars, heading, markdown, number, table
 from llmops_actions.steps.declaration import Outcome, Outputs, Step
-from llmops_actions.steps.inputs import SweepInputs, UseCaseInputs
+from llmops_actions.steps.inputs import RepeatInputs, SweepInputs, UseCaseInputs
 from llmops_actions.steps.planning import make_plan, plan_runs
 from llmops_actions.steps.services import Services
 from llmops_actions.steps.use_case import open_use_case, unresolved_surroundings
 from llmops_actions.work_folder import PlanDocument, write_document
 
 
-class PlanInputs(SweepInputs, UseCaseInputs):
+class PlanInputs(RepeatInputs, SweepInputs, UseCaseInputs):
     """A use case and its sweep."""
 
 
@@ -35,7 +35,8 @@ class PlanOutputs(Outputs):
 def run(inputs: PlanInputs, services: Services) -> Outcome[PlanOutputs]:
     """Plan the sweep; writes ``plan.json`` and runs nothing."""
     use_case = open_use_case(inputs, services, inputs)
-    plan = make_plan(use_case, plan_runs(use_case, unresolved_surroundings(use_case.experiment, services)))
+    around = unresolved_surroundings(use_case.experiment, services)
+    plan = make_plan(use_case, plan_runs(use_case, around, inputs.repeats))
     write_document(use_case.work_folder.plan, plan)
     outputs = PlanOutputs(
         runs=len(plan.runs),

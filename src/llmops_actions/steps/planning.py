@@ -31,13 +31,16 @@ EXPECTED_COMPLETION_TOKENS = 100
 class SweepRun:
     """One run of the sweep, ready for a runner, with what it was made from.
 
-    ``characters``: those of all values in its dataset, for the estimate.
+    ``fingerprint`` is that of flow, data and settings, however often each row is repeated. ``characters``: those of
+    all values in its dataset, for the estimate.
     """
 
     bulk_run: BulkRun
     variation: Variation
     dataset: DatasetRecord
+    fingerprint: str
     characters: int
+    repeats: int = 1
 
 
 def run_names(datasets: Sequence[str], variations: Sequence[Variation]) -> dict[tuple[str, str], str]:
@@ -112,7 +115,7 @@ def described(mappings: Mappings) -> dict[str, str]:
     return {name: str(source) for name, source in mappings.items()}
 
 
-def plan_runs(use_case: UseCase, around: Surroundings) -> list[SweepRun]:
+def plan_runs(use_case: UseCase, around: Surroundings, repeats: int = 1) -> list[SweepRun]:
     """Every selected variation over every dataset, variation by variation. Reads each dataset once, to its end.
 
     Raises:
@@ -135,25 +138,25 @@ def plan_runs(use_case: UseCase, around: Surroundings) -> list[SweepRun]:
         for mapped, file, fact in zip(use_case.experiment.datasets, files, facts, strict=True):
             mappings = completed_mappings(use_case.flow, mapped.mappings)
             name = names[mapped.dataset.name, variation.name]
+            parts = {
+                "program": identity,
+                "surroundings": outside,
+                "data": fact.sha256,
+                "mappings": described(mappings),
+            }
+            own = fingerprint(parts, around)
             bulk_run = BulkRun(
                 name=name,
                 program=program,
-                rows=DatasetRows(file, mappings),
-                row_count=fact.rows,
+                rows=DatasetRows(file, mappings, repeats),
+                row_count=fact.rows * repeats,
                 folder=use_case.work_folder.run(name),
-                fingerprint=fingerprint(
-                    {
-                        "program": identity,
-                        "surroundings": outside,
-                        "data": fact.sha256,
-                        "mappings": described(mappings),
-                    },
-                    around,
-                ),
+                fingerprint=of_value([own, repeats]) if repeats > 1 else own,
                 connections=around.connections,
                 environment=around.environment,
             )
-            runs.append(SweepRun(bulk_run, variation, _dataset_record(mapped.dataset, fact), fact.characters))
+            record = _dataset_record(mapped.dataset, fact)
+            runs.append(SweepRun(bulk_run, variation, record, own, fact.characters, repeats))
     return runs
 
 
@@ -206,8 +209,8 @@ def _planned(run: SweepRun, prices: PriceTable) -> PlannedRun:
         name=run.bulk_run.name,
         variation=run.variation.name,
         dataset=run.dataset.name,
-        rows=run.dataset.rows,
-        model_calls=len(calls) * run.dataset.rows,
+        rows=run.bulk_run.row_count,
+        model_calls=len(calls) * run.bulk_run.row_count,
         cost=_estimate(run, prices) if calls else 0.0,
     )
 
@@ -221,7 +224,8 @@ def _estimate(run: SweepRun, prices: PriceTable) -> float | None:
         template = _template_characters(program, nodes.get(call.node, {})) // CHARACTERS_PER_TOKEN
         limit = (nodes.get(call.node, {}).get("inputs") or {}).get("max_tokens")
         answer = min(limit, EXPECTED_COMPLETION_TOKENS) if isinstance(limit, int) else EXPECTED_COMPLETION_TOKENS
-        cost = prices.cost(call.model or "", template * run.dataset.rows + data_tokens, answer * run.dataset.rows)
+        prompt = (template * run.dataset.rows + data_tokens) * run.repeats
+        cost = prices.cost(call.model or "", prompt, answer * run.bulk_run.row_count)
         if cost is None:
             return None
         total += cost

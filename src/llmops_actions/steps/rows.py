@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,27 @@ FAILED_BEFORE = "The row failed in the bulk run"
 
 @dataclass(frozen=True)
 class DatasetRows:
-    """The rows of a dataset, mapped to a flow's inputs. Can be read again and again; streams."""
+    """The rows of a dataset, mapped to a flow's inputs. Can be read again and again; streams.
+
+    With ``repeats`` each row comes so many times, one after another: line ``repeats * row + repeat``.
+    """
 
     file: Path
     mappings: Mappings
+    repeats: int = 1
 
     def __iter__(self) -> Iterator[Row]:
-        for line, (_, values) in enumerate(read_rows(self.file)):
-            try:
-                inputs = apply(self.mappings, values, {})
-            except MappingError as error:
-                yield Row(line, row_key(values), {}, str(error))
-            else:
-                yield Row(line, row_key(inputs), inputs)
+        for number, (_, values) in enumerate(read_rows(self.file)):
+            row = self._mapped(values)
+            for repeat in range(self.repeats):
+                yield replace(row, line=number * self.repeats + repeat)
+
+    def _mapped(self, values: dict[str, Any]) -> Row:
+        try:
+            inputs = apply(self.mappings, values, {})
+        except MappingError as error:
+            return Row(0, row_key(values), {}, str(error))
+        return Row(0, row_key(inputs), inputs)
 
 
 @dataclass(frozen=True)
@@ -46,21 +54,23 @@ class EvaluationRows:
     file: Path
     mappings: Mappings
     run: Path
+    repeats: int = 1
 
     def __iter__(self) -> Iterator[Row]:
         partners = ((line, values) for line, (_, values) in enumerate(read_rows(self.file)))
         partner = next(partners, None)
         for record in read_lines(self.run, RowDocument):
-            while partner is not None and partner[0] < record.line:
+            number = record.line // self.repeats
+            while partner is not None and partner[0] < number:
                 partner = next(partners, None)
-            yield self._joined(record, partner[1] if partner is not None and partner[0] == record.line else None)
+            yield self._joined(record, partner[1] if partner is not None and partner[0] == number else None)
 
     def _joined(self, record: RowDocument, values: dict[str, Any] | None) -> Row:
         if record.status != "completed":
             problem = record.error.message if record.error else "no reason given"
             return Row(record.line, record.key, {}, f"{FAILED_BEFORE}: {problem}")
         if values is None:
-            return Row(record.line, record.key, {}, f"{self.file.name} has no row {record.line + 1}.")
+            return Row(record.line, record.key, {}, f"{self.file.name} has no row {record.line // self.repeats + 1}.")
         run = {"outputs": record.outputs or {}, "inputs": record.inputs}
         try:
             return Row(record.line, record.key, apply(self.mappings, values, run))
