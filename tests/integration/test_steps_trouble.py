@@ -161,6 +161,58 @@ def test_a_stopped_bulk_run_goes_on_where_it_was(
     assert all(by_line[row["line"]] == row for row in kept)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+def test_a_lifecycle_that_is_stopped_while_it_validates_leaves_nothing(
+    repository: Path, number: signal.Signals
+) -> None:
+    started = repository / "started"
+    never_ends = f"""
+from pathlib import Path
+from threading import Event
+
+
+def test_never_ends():
+    Path({str(started)!r}).touch()
+    Event().wait()
+"""
+    write(repository, {"ask/tests/test_never_ends.py": never_ends})
+    with Llmops(repository, "lifecycle", "ask", "--offline", "--format", "json", **KEYS) as running:
+        running.until(started.exists)
+        assert len(running.processes()) >= 2
+        running.process.send_signal(number)
+        code, output, errors = running.end()
+    assert code == 3, errors
+    document = json.loads(output)
+    assert document["verdict"] == "error"
+    assert "Traceback" not in output + errors
+    assert not (repository / ".llmops/error.log").exists()
+
+
+def test_an_evaluation_that_is_stopped_goes_on(repository: Path, slow_model: OfflineModel) -> None:
+    slow = "    Event().wait(0.05)\n    return 1\n"
+    evaluator = f"from threading import Event\n\n\ndef eval_length(answer: str) -> int:\n{slow}"
+    write(repository, {"ask/flows/length/eval_length.py": evaluator})
+    words = ("--offline", "--concurrency", "2", "--max-failed-rows", "3")
+    environment = {"LLMOPS_OFFLINE_MODEL_URL": slow_model.url, **KEYS}
+    assert llmops(repository, "bulk-run", "ask", "--offline", "--max-failed-rows", "3", **environment)[0] == 0
+    root = repository / ".llmops/ask/base"
+    rows_file = root / "scores/length/questions.default.run/rows.jsonl"
+    with Llmops(repository, "evaluate", "ask", *words, **environment) as running:
+        running.until(lambda: rows_file.is_file() and rows_file.read_bytes().count(b"\n") >= 10)
+        os.killpg(running.process.pid, signal.SIGKILL)
+        running.end()
+    assert not (root / "metrics.json").exists()
+    assert not (root / "scores/length/questions.default.jsonl").exists()
+    kept = {row["line"]: row for row in rows_of(rows_file)}
+    code, output, errors = llmops(repository, "evaluate", "ask", "--resume", *words, **environment)
+    assert code == 0, output + errors
+    ended = list(rows_of(rows_file))
+    assert [row["line"] for row in ended] == list(range(ROWS))
+    assert all(ended[line] == row for line, row in kept.items())
+    [record] = read_json(root / "metrics.json")["evaluations"]
+    assert (record["rows"], record["completed"], record["failed"]) == (ROWS, 57, 3)
+
+
 def test_failing_rows_fail_the_step_with_counts_and_reasons_by_node(repository: Path) -> None:
     outcome = llmops_json(repository, "bulk-run", "ask", "--offline", **KEYS)
     assert (outcome["verdict"], outcome["exit_code"]) == ("failed", 1)
