@@ -71,13 +71,14 @@ class EvaluateOutputs(Outputs):
 
 @dataclass(frozen=True)
 class _Evaluation:
-    """One evaluator on one run."""
+    """One evaluator on one run. ``data_rows``: how many rows the evaluator's dataset has."""
 
     bulk_run: BulkRun
     run: RunDocument
     evaluator: Evaluator
     mapped: MappedDataset
     scores: Path
+    data_rows: int
 
 
 def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
@@ -94,7 +95,7 @@ def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
     with folder.locked(), surroundings(use_case.experiment, inputs, services) as around:
         runs, findings = _current_runs(use_case, around)
         evaluations = [each for evaluator in evaluators for each in _evaluations(evaluator, runs, around, folder)]
-        findings += _unmatched(evaluators, evaluations)
+        findings += [*_unmatched(evaluators, evaluations), *_longer(evaluations)]
         services.progress.phase(
             f"evaluate: {len(evaluators)} evaluators, {len(runs)} runs, {len(evaluations)} evaluations"
         )
@@ -184,6 +185,17 @@ def _unmatched(evaluators: Sequence[Evaluator], evaluations: Sequence[_Evaluatio
     ]
 
 
+def _longer(evaluations: Sequence[_Evaluation]) -> Iterator[Finding]:
+    """A dataset with more rows than the run probably has one too many in between: all after it are joined wrongly."""
+    told = set()
+    for each in evaluations:
+        name, rows = each.mapped.dataset.name, each.run.rows
+        if each.data_rows > rows and name not in told:
+            told.add(name)
+            message = f"`{name}` has {each.data_rows} rows, its runs have {rows}: rows are joined by their number."
+            yield Finding("warning", message, each.mapped.location)
+
+
 def _evaluations(
     evaluator: Evaluator, runs: Sequence[RunDocument], around: Surroundings, folder: WorkFolder
 ) -> Iterator[_Evaluation]:
@@ -221,7 +233,8 @@ def _evaluations(
                 connections=around.connections,
                 environment=around.environment,
             )
-            yield _Evaluation(bulk_run, document, evaluator, mapped, folder.scores(evaluator.name, name))
+            scores = folder.scores(evaluator.name, name)
+            yield _Evaluation(bulk_run, document, evaluator, mapped, scores, facts[file].rows)
 
 
 def _score(evaluation: _Evaluation, result: RunResult, folder: WorkFolder) -> EvaluationRecord:

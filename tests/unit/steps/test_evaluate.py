@@ -226,6 +226,15 @@ def test_an_evaluation_dataset_that_is_too_short(house: House) -> None:
     assert "2 of 3 rows failed: 1 x InputMissing: tone.jsonl has no row 2. (rows 2)" in messages(outcome)
 
 
+def test_an_evaluation_dataset_that_is_too_long_is_suspect(house: House) -> None:
+    write(house.directory, {"support/data/tone.jsonl": '{"tone": "x"}\n' * 5})
+    outcome = house.run("evaluate", evaluators="tone")
+    assert outcome.verdict == "passed"
+    said = messages(outcome)
+    assert said.startswith("warning: support/experiment.yaml:21:5: `train_tone` has 5 rows, its runs have 3")
+    assert said.count("\n") == 0
+
+
 def test_several_datasets_of_one_evaluator_for_one_run(house: House) -> None:
     second = """  - name: train_again
     reference: train
