@@ -178,11 +178,15 @@ def test_killed_tree_resumes_at_any_moment(tmp_path: Path, model: str) -> None:
 
 def test_killed_parent_leaves_no_process(tmp_path: Path, model: str) -> None:
     model_program(tmp_path / "flow")
-    with Driver(tmp_path, 5000, model) as driver:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with Driver(tmp_path, 5000, model, TMPDIR=str(temporary)) as driver:
         driver.wait_for(20)
         assert len(processes_with(driver.mark)) >= 3
+        assert list(temporary.iterdir())
         driver.process.kill()
         wait_until_gone(driver.mark)
+    assert not list(temporary.iterdir())
 
 
 def test_killed_fork_server_is_an_error_that_says_so(tmp_path: Path, model: str) -> None:

@@ -88,6 +88,11 @@ class ForkServer:
                 return None
         return self._exits.pop(process)
 
+    def adopt(self, folder: Path) -> None:
+        """Let it remove ``folder`` when it ends: this process may be killed before it can."""
+        with (self.scratch / fork_server.ADOPTED).open("a", encoding="utf-8") as adopted:
+            adopted.write(f"{folder}\n")
+
     def forget_exits(self) -> None:
         """Forget children of earlier sessions: their process ids may come again."""
         self.drain_exits()

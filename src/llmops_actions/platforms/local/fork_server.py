@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -19,6 +20,9 @@ from pathlib import Path
 from typing import NoReturn
 
 _WORKER = "llmops_actions.platforms.local.worker"
+
+ADOPTED = "adopted.txt"
+"""In the scratch folder: other folders to remove at the end."""
 
 PLAIN = b"p"
 """Fork a child that needs no prompt flow."""
@@ -48,8 +52,17 @@ def serve(descriptor: int, scratch: str, import_path: list[str]) -> NoReturn:
     finally:
         server.kill_all()
         sys.stderr.flush()
+        _clean_up(Path(scratch))
         save_coverage()
         os._exit(code)
+
+
+def _clean_up(scratch: Path) -> None:
+    """Remove what the parent may no longer be there to remove."""
+    with contextlib.suppress(OSError):
+        for folder in (scratch / ADOPTED).read_text(encoding="utf-8").splitlines():
+            shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 class _Server:

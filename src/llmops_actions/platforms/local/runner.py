@@ -185,6 +185,7 @@ class _Session:
         if self._server is None or not self._server.alive:
             self._server = shared_fork_server()
             self._server.forget_exits()
+            self._server.adopt(self._folder)
             self._selector.register(self._server.control, selectors.EVENT_READ, self._server)
         scratch = self._folder / f"child-{next(self._numbers)}"
         scratch.mkdir()
