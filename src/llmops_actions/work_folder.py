@@ -286,8 +286,13 @@ class WorkFolder:
 
 def write_document(file: Path, document: Document) -> None:
     """Write a JSON document: whole or not at all, even when the process or the machine dies."""
+    write_text(file, f"{document.model_dump_json(indent=2)}\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text file atomically."""
     with atomic_writer(file) as stream:
-        stream.write(f"{document.model_dump_json(indent=2)}\n")
+        stream.write(text)
 
 
 @contextlib.contextmanager

@@ -189,7 +189,7 @@ def _longer(evaluations: Sequence[_Evaluation]) -> Iterator[Finding]:
     """A dataset with more rows than the run probably has one too many in between: all after it are joined wrongly."""
     told = set()
     for each in evaluations:
-        name, rows = each.mapped.dataset.name, each.run.rows
+        name, rows = each.mapped.dataset.name, each.run.dataset.rows
         if each.data_rows > rows and name not in told:
             told.add(name)
             message = f"`{name}` has {each.data_rows} rows, its runs have {rows}: rows are joined by their number."

@@ -235,6 +235,16 @@ def test_an_evaluation_dataset_that_is_too_long_is_suspect(house: House) -> None
     assert said.count("\n") == 0
 
 
+def test_repeated_rows_are_scored_each(house: House) -> None:
+    before = house.run("bulk-run", variations="default")
+    assert house.run("bulk-run", variations="default", repeats="3").outputs.rows == 3 * before.outputs.rows
+    outcome = house.run("evaluate", evaluators="tone", variations="default")
+    assert (outcome.verdict, messages(outcome)) == ("passed", "")
+    assert metrics(house)[0].rows == 9
+    truths = [row.inputs["truth"] for row in house.runner.runs[-1].rows]
+    assert truths == ["x", "x", "x", "y", "y", "y", "z", "z", "z"]
+
+
 def test_several_datasets_of_one_evaluator_for_one_run(house: House) -> None:
     second = """  - name: train_again
     reference: train

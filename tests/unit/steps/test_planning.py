@@ -230,6 +230,13 @@ def test_estimates_count_templates_columns_and_answers(repository: Path) -> None
     assert plan.cost == pytest.approx(sum(run.cost or 0 for run in plan.runs))
 
 
+def test_repeats_multiply_rows_calls_and_cost(repository: Path) -> None:
+    write(repository, {"prices.yaml": "dear: {prompt: 1000, completion: 1000}\ncheap: {prompt: 1, completion: 1}\n"})
+    once, thrice = (House(repository).run("plan", repeats=repeats).outputs for repeats in ("1", "3"))
+    assert (thrice.runs, thrice.rows, thrice.model_calls) == (once.runs, 3 * once.rows, 3 * once.model_calls)
+    assert thrice.cost == pytest.approx(3 * once.cost)
+
+
 def test_one_unknown_price_makes_the_whole_cost_unknown(repository: Path) -> None:
     write(repository, {"prices.yaml": "dear: {prompt: 1000, completion: 1000}\n"})
     assert House(repository).run("plan").outputs.cost is None

@@ -65,6 +65,20 @@ def test_rows_are_joined_by_their_number(tmp_path: Path) -> None:
     assert [row.key for row in joined] == ["key-0", "key-1", "key-2"]
 
 
+def test_repeats_stand_side_by_side_and_share_their_partner(tmp_path: Path) -> None:
+    data = dataset(tmp_path, [{"truth": "t0"}, {"q": "lacks it"}])
+    mappings = {"truth": MAPPINGS["truth"]}
+    rows = list(DatasetRows(data, mappings, repeats=3))
+    assert [row.line for row in rows] == list(range(6))
+    assert [row.error is None for row in rows] == [True] * 3 + [False] * 3
+    assert len({row.key for row in rows}) == 2
+    data = dataset(tmp_path, [{"truth": "t0"}, {"truth": "t1"}])
+    run = run_file(tmp_path, [record(line, f"a{line}") for line in range(5)])
+    joined = list(EvaluationRows(data, MAPPINGS, run, repeats=2))
+    assert [row.inputs.get("truth") for row in joined] == ["t0", "t0", "t1", "t1", None]
+    assert joined[4].error == "data.jsonl has no row 3."
+
+
 def test_a_gap_in_the_run_does_not_shift_the_partners(tmp_path: Path) -> None:
     data = dataset(tmp_path, [{"truth": f"t{line}"} for line in range(6)])
     run = run_file(tmp_path, [record(line, "a") for line in (1, 4, 5)])
