@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from llmops_actions.evaluation.statistics import Value
 
-ALIAS_TOLERANCE = 1e-6
+ALIAS_TOLERANCE = 0.005
+"""Evaluators round what they log, those of the established templates to two digits."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def find_series(run: RunScores, metric: str) -> FoundSeries | None:
     """The values behind ``metric``: ``<evaluator>.<score>`` or a bare score.
 
     A metric that an evaluator only logged has no values of its own. Where it is, on this run, the share of true of
-    exactly one boolean score of the same evaluator (an ``accuracy`` over ``correct``), those rows stand for it.
+    exactly one boolean score of the same evaluator (an ``accuracy`` over ``correct``, to two digits), those rows stand
+    for it.
     """
     for series in run.series:
         if metric in (series.metric, series.score):

@@ -8,13 +8,13 @@ from pathlib import Path
 from llmops_actions.experiment.fingerprint import IGNORED_FOLDERS
 from llmops_actions.experiment.loading import FILE_NAME
 
-_PASSED_OVER = IGNORED_FOLDERS | {"node_modules", "site-packages", "dist", "build"}
+_PASSED_OVER = IGNORED_FOLDERS | {"node_modules", "site-packages", "dist", "build", "tests"}
 
 
 def find_use_cases(root: Path) -> list[Path]:
     """Every folder below ``root`` (and ``root`` itself) that holds an ``experiment.yaml``, sorted.
 
-    Hidden folders, virtual environments and dependencies are passed over; links are not followed.
+    Hidden folders, virtual environments, dependencies and tests are passed over; links are not followed.
     """
     found = []
     for folder, subfolders, files in os.walk(root):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmops_actions.errors import ExperimentError, Location
+from llmops_actions.experiment.gates import GateBlock
 from llmops_actions.experiment.mapping import Mappings
 from llmops_actions.experiment.model import ConnectionBlock
 from llmops_actions.experiment.sweep import VariantSelection
@@ -79,6 +80,6 @@ class Experiment:
     variants: VariantSelection = "all"
     hyperparameters: Mapping[str, Mapping[str, list[Any]]] = field(default_factory=dict)
     max_variations: int = 32
-    gates: tuple[Mapping[str, Any], ...] = ()
+    gates: tuple[tuple[GateBlock, Location], ...] = ()
     deployment: Mapping[str, Any] = field(default_factory=dict)
     sweep_location: Location | None = None

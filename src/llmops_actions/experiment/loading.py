@@ -10,6 +10,7 @@ from pathlib import Path
 from llmops_actions.errors import ExperimentError, Location, UsageError
 from llmops_actions.experiment.experiment import Dataset, Evaluator, Experiment, MappedDataset
 from llmops_actions.experiment.flows import is_flow
+from llmops_actions.experiment.gates import GateBlock
 from llmops_actions.experiment.mapping import MappingError, Mappings, parse_source
 from llmops_actions.experiment.model import (
     ConnectionBlock,
@@ -76,7 +77,7 @@ def load_experiment(use_case: Path, environment: str | None = None, file_name: s
         variants=block("variants").content.variants,
         hyperparameters=block("hyperparameters").content.hyperparameters,
         max_variations=block("max_variations").content.max_variations,
-        gates=tuple(block("gates").content.gates),
+        gates=_gates(block("gates")),
         deployment=block("deployment").content.deployment,
         sweep_location=_sweep_location(block),
     )
@@ -133,6 +134,19 @@ def _read(file: Path, repository: Path) -> _Source:
     if document.value is None:
         return _Source(document, ExperimentFile())
     return _Source(document, parse_document(document, ExperimentFile))
+
+
+def find_dataset(experiment: Experiment, written: str, place: Location) -> Path:
+    """The file of a dataset that a gate names, found as the source of a dataset is.
+
+    Raises:
+        ExperimentError: it does not exist, is no file, or lies outside of the repository.
+    """
+    return _Resolver(experiment.folder, experiment.repository).dataset_file(written, place)
+
+
+def _gates(source: _Source) -> tuple[tuple[GateBlock, Location], ...]:
+    return tuple((gate, source.document.locate(("gates", index))) for index, gate in enumerate(source.content.gates))
 
 
 def _connections(source: _Source) -> tuple[tuple[ConnectionBlock, Location], ...]:
@@ -237,10 +251,14 @@ class _Resolver:
             if len(block.source.split(":")) != 3 or not all(block.source.split(":")):
                 raise ExperimentError(f"`{block.source}` is not `azureml:<name>:<version>`.", place)
             return Dataset(block.name, block.source, None, block.description)
-        file = self._find([block.source, f"data/{block.source}"], place, "dataset", Path.exists)
+        return Dataset(block.name, block.source, self.dataset_file(block.source, place), block.description)
+
+    def dataset_file(self, written: str, place: Location) -> Path:
+        """The file that a dataset's source names, also looked up under ``data/``."""
+        file = self._find([written, f"data/{written}"], place, "dataset", Path.exists)
         if not file.is_file():
-            raise ExperimentError(f"The dataset `{block.source}` is no file. Name one file as its source.", place)
-        return Dataset(block.name, block.source, file, block.description)
+            raise ExperimentError(f"The dataset `{written}` is no file. Name one file as its source.", place)
+        return file
 
     def _find(self, candidates: Sequence[str], place: Location, what: str, fits: Callable[[Path], bool]) -> Path:
         paths = [self._inside(candidate, place) for candidate in candidates]

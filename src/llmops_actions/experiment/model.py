@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from llmops_actions.experiment.gates import GateBlock
+
 NAME_PATTERN = r'^[^\s/\\:*?"<>|\x00-\x1f.][^\s/\\:*?"<>|\x00-\x1f]*$'
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NAME_PATTERN)]
 """A name becomes part of file names: no spaces, slashes or what file systems refuse, and no dot in front."""
@@ -166,7 +168,7 @@ class ExperimentFile(_Block):
     max_variations: int = Field(
         DEFAULT_MAX_VARIATIONS, ge=1, strict=True, description="A sweep with more variations than this is refused."
     )
-    gates: list[dict[str, Any]] = Field(
+    gates: list[GateBlock] = Field(
         default_factory=list,
         description="Rules that decide whether the results are good enough.",
         json_schema_extra=_or_null,

@@ -18,6 +18,8 @@ ACTIONS: dict[str, Branding] = {
     "validate": Branding("check-circle", "blue"),
     "bulk-run": Branding("play", "blue"),
     "evaluate": Branding("bar-chart-2", "blue"),
+    "compare": Branding("award", "blue"),
+    "gate": Branding("shield", "blue"),
     "lifecycle": Branding("refresh-cw", "blue"),
 }
 """Every step with an action of its own, in the order of the lifecycle."""

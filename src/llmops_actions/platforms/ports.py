@@ -136,6 +136,10 @@ ProgressListener = Callable[[RunProgress], None]
 class Runner(Protocol):
     """Runs programs over rows. Every row ends, as completed or failed, or the run says why not."""
 
+    def prepare(self) -> None:
+        """Get ready in the background for a run that is about to come; costs nothing if none does."""
+        ...
+
     def run(self, runs: Sequence[BulkRun], settings: RunSettings, listener: ProgressListener) -> Sequence[RunResult]:
         """Run all of ``runs`` and return one result for each, in the same order.
 

@@ -14,6 +14,9 @@ STEPS: dict[str, str] = {
     "validate": "Check a use case before anything runs: schema, flows, mappings, datasets, connections, tests.",
     "bulk-run": "Run every variation of the flow over its datasets.",
     "evaluate": "Score the bulk runs with the evaluators.",
+    "compare": "Compare all variations with the default, and choose the best.",
+    "gate": "Decide whether the results are good enough, by the experiment's gates and a baseline.",
+    "report": "Write the results as a page, as tables, and as a summary for a comment.",
     "lifecycle": "Run the steps one after another, and stop where a verdict says so.",
     "offline-model": "Serve a stand-in for a language model on this machine.",
 }

@@ -49,6 +49,8 @@ def run(inputs: BulkRunInputs, services: Services) -> Outcome[BulkRunOutputs]:
         UsageError: no such use case or variation, or variables are missing: nothing ran.
         InterruptedRunError: someone stopped it; ``resume`` goes on from there.
     """
+    runner = services.runner(inputs.engine)
+    runner.prepare()
     use_case = open_use_case(inputs, services, inputs)
     with use_case.work_folder.locked(), surroundings(use_case.experiment, inputs, services) as around:
         runs = plan_runs(use_case, around, inputs.repeats)
@@ -58,7 +60,7 @@ def run(inputs: BulkRunInputs, services: Services) -> Outcome[BulkRunOutputs]:
         documents = [_document(run, use_case, around, inputs, services) for run in runs]
         for document in documents:
             write_document(use_case.work_folder.run_document(document.name), document)
-        results = services.runner(inputs.engine).run(
+        results = runner.run(
             [run.bulk_run for run in runs], run_settings(inputs, use_case.prices), services.progress.run
         )
         ended = [_ended(document, result) for document, result in zip(documents, results, strict=True)]

@@ -89,6 +89,8 @@ def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
         ExperimentError: a dataset of an evaluator cannot be read.
         InterruptedRunError: someone stopped it; ``resume`` goes on from there.
     """
+    runner = services.runner(inputs.engine)
+    runner.prepare()
     use_case = open_use_case(inputs, services, inputs)
     evaluators = _chosen(use_case, inputs.evaluators)
     folder = use_case.work_folder
@@ -99,7 +101,7 @@ def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
         services.progress.phase(
             f"evaluate: {len(evaluators)} evaluators, {len(runs)} runs, {len(evaluations)} evaluations"
         )
-        results = services.runner(inputs.engine).run(
+        results = runner.run(
             [each.bulk_run for each in evaluations], run_settings(inputs, use_case.prices), services.progress.run
         )
         records = [_score(each, result, folder) for each, result in zip(evaluations, results, strict=True)]

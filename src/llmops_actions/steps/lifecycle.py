@@ -18,8 +18,11 @@ from llmops_actions.steps.execution import outcome_of
 from llmops_actions.steps.services import OFFLINE_MODEL_VARIABLE, Services
 from llmops_actions.steps.use_case import offline_model_address
 
-PARTS: tuple[str, ...] = ("validate", "bulk-run", "evaluate")
+PARTS: tuple[str, ...] = ("validate", "bulk-run", "evaluate", "compare", "gate")
 """The steps of the lifecycle, in their order. A new step joins by its name."""
+
+EVEN_SO: dict[str, str] = {"report": "evaluate"}
+"""Steps that run whatever the verdicts were, once the step behind the colon has run: bad news needs a report, too."""
 
 
 def _inputs() -> type[Inputs]:
@@ -70,9 +73,9 @@ def run(inputs: Inputs, services: Services) -> Outcome[LifecycleOutputs]:
     with contextlib.ExitStack() as stack:
         shared = _with_one_model(inputs, services, stack)
         for step in steps:
-            ended.append(_Ended(step, _run_part(step, inputs, shared)))
-            if ended[-1].outcome.verdict != "passed":
-                break
+            stopped = any(each.outcome.verdict != "passed" for each in ended)
+            if not stopped or EVEN_SO.get(step.name) in [each.step.name for each in ended]:
+                ended.append(_Ended(step, _run_part(step, inputs, shared)))
     return _outcome(ended)
 
 
@@ -110,7 +113,8 @@ def _inputs_of(step: Step[Any, Any], inputs: Inputs) -> Inputs:
 
 
 def _outcome(ended: Sequence[_Ended]) -> Outcome[LifecycleOutputs]:
-    verdict: Verdict = ended[-1].outcome.verdict
+    stopped = next((each for each in ended if each.outcome.verdict != "passed"), None)
+    verdict: Verdict = stopped.outcome.verdict if stopped else "passed"
     outputs = LifecycleOutputs(
         steps=tuple(
             PartOutcome(
@@ -118,7 +122,7 @@ def _outcome(ended: Sequence[_Ended]) -> Outcome[LifecycleOutputs]:
             )
             for each in ended
         ),
-        stopped_at="" if verdict == "passed" else ended[-1].step.name,
+        stopped_at=stopped.step.name if stopped else "",
     )
     findings: list[Finding] = [finding for each in ended for finding in each.outcome.findings]
     parts = [each.outcome.summary.rstrip() for each in ended]

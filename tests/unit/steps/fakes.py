@@ -46,8 +46,12 @@ class FakeRunner:
 
     behaviour: Behaviour = echo
     change: Callable[[RunResult], RunResult] = lambda result: result
+    prepared: bool = False
     runs: list[BulkRun] = field(default_factory=list)
     settings: list[RunSettings] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        self.prepared = True
 
     def run(self, runs: Sequence[BulkRun], settings: RunSettings, listener: ProgressListener) -> Sequence[RunResult]:
         self.runs.extend(runs)

@@ -58,6 +58,7 @@ class ForkServer:
         self._exits: dict[int, int] = {}
         self._partial = b""
         self._owner = os.getpid()
+        self._has_forked = False
 
     @property
     def alive(self) -> bool:
@@ -74,6 +75,7 @@ class ForkServer:
         Raises:
             PlatformError: the fork server is gone.
         """
+        self._has_forked = True
         ours, theirs = socket.socketpair()
         with theirs:
             self._send(fork_server.PROMPT_FLOW if with_prompt_flow else fork_server.PLAIN, theirs)
@@ -107,6 +109,8 @@ class ForkServer:
         self.control.close()
         if self._owner != os.getpid():
             return
+        if not self._has_forked:
+            self._process.kill()
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:

@@ -43,6 +43,9 @@ _EXIT_SECONDS = 10.0
 class PromptFlowPoolRunner:
     """The ``Runner`` that leaves all work to prompt flow, one run after another."""
 
+    def prepare(self) -> None:
+        """Nothing: the pool starts with its run."""
+
     def run(self, runs: Sequence[BulkRun], settings: RunSettings, listener: ProgressListener) -> Sequence[RunResult]:
         """Run all of ``runs``; see ``Runner.run``. Python functions are no prompt flow: the local runner runs them."""
         return [self._run_one(run, settings, listener) for run in runs]
