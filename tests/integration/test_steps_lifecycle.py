@@ -12,6 +12,7 @@ from tests.integration.runner_programs import write as write_programs
 from tests.integration.steps_command import ROOT, Llmops, llmops_json, read_json, rows_of, write
 from tests.integration.test_runner_local_chaos import RECORD_CONNECTIONS
 
+from llmops_actions.steps.lifecycle import PARTS
 from llmops_actions.work_folder import EvaluationRecord, MetricsDocument, read_document
 
 DEFAULT = "default"
@@ -52,7 +53,9 @@ def test_web_classification_from_validation_to_metrics(tmp_path: Path) -> None:
     )
     assert outcome["verdict"] == "passed", outcome["findings"]
     steps = {each["step"]: each for each in outcome["outputs"]["steps"]}
-    assert list(steps) == ["validate", "bulk-run", "evaluate"]
+    assert list(steps) == list(PARTS)
+    assert steps["compare"]["outputs"]["best_variation"] == "summarize_text_content.variant_1"
+    assert steps["gate"]["outputs"]["decision"] == "passed"
     assert (steps["bulk-run"]["outputs"]["rows"], steps["bulk-run"]["outputs"]["completed"]) == (384, 384)
     assert (steps["evaluate"]["outputs"]["evaluations"], steps["evaluate"]["outputs"]["rows"]) == (16, 768)
     assert steps["evaluate"]["outputs"]["failed"] == 0
