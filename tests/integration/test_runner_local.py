@@ -201,6 +201,13 @@ def test_functions_of_the_established_templates(tmp_path: Path) -> None:
     assert rows[0]["outputs"] == {}
 
 
+def test_a_function_over_all_rows_that_returns_nothing_has_no_metrics(tmp_path: Path) -> None:
+    code = "def eval_x(run_name, data_id, column_mapping):\n    print(run_name)\n"
+    program = programs.functions(tmp_path / "e", {"eval_x.py": code}, [("eval_x.py", "eval_x")], aggregates=True)
+    result, _ = run_one(LocalRunner(), bulk_run(program, tmp_path / "run", 2))
+    assert (result.status, result.error, result.metrics) == ("completed", None, {})
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [

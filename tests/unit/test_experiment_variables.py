@@ -64,6 +64,7 @@ def test_what_is_a_reference() -> None:
 
 def test_names_to_set() -> None:
     assert expected_name("api_key") == "API_KEY"
+    assert expected_name("AZURE_OPENAI_ENDPOINT", "aoai") == "AZURE_OPENAI_ENDPOINT"
     assert expected_name("key", "model config") == "MODEL_CONFIG_KEY"
 
 

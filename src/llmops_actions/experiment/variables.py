@@ -36,7 +36,7 @@ class Variables:
         """
         names = [f"{owner}_{name}", name] if owner else [name]
         for source in (self.environment, self.dotenv):
-            for candidate in (spelling for each in names for spelling in (each, each.upper(), expected_name(each))):
+            for candidate in (spelling for each in names for spelling in (each, each.upper(), _as_variable(each))):
                 if source.get(candidate):
                     return source[candidate]
         return None
@@ -56,8 +56,14 @@ class Variables:
 
 
 def expected_name(name: str, owner: str | None = None) -> str:
-    """The environment variable that we tell a user to set for ``${name}``."""
-    return re.sub(r"[^A-Z0-9_]", "_", (f"{owner}_{name}" if owner else name).upper())
+    """The environment variable that we tell a user to set for ``${name}``: a name in capitals is one already."""
+    if name == name.upper():
+        owner = None
+    return _as_variable(f"{owner}_{name}" if owner else name)
+
+
+def _as_variable(name: str) -> str:
+    return re.sub(r"[^A-Z0-9_]", "_", name.upper())
 
 
 def plain_text(value: object) -> str:

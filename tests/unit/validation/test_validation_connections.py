@@ -63,9 +63,7 @@ CUSTOM = "connections:\n- name: shop\n  connection_type: CustomConnection\n  sec
 
 def test_a_connection_that_no_flow_names_must_be_complete_too(tmp_path: Path) -> None:
     found = findings_of(tmp_path, changed(EXPERIMENT, "connections:\n", CUSTOM))
-    assert [line.split(",")[0] for line in found] == [
-        "error experiment.yaml:4 The connection `shop` asks for `SHOP_SHOP`"
-    ]
+    assert [line.split(",")[0] for line in found] == ["error experiment.yaml:4 The connection `shop` asks for `SHOP`"]
 
 
 def test_a_python_node_that_takes_a_connection(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_the_connection_of_a_flex_flow(tmp_path: Path, where: str) -> None:
 
 def test_a_variable_that_a_constructor_argument_asks_for(tmp_path: Path) -> None:
     found = _flex(tmp_path, {"flows/greet/init.json": '{"tone": "${GREETING}"}'})
-    assert [line.split(",")[0] for line in found] == ["error init.json:1 This file asks for `TONE_GREETING`"]
+    assert [line.split(",")[0] for line in found] == ["error init.json:1 This file asks for `GREETING`"]
 
 
 PROMPTY = """\

@@ -37,6 +37,7 @@ from llmops_actions.platforms.local.run_state import PendingRow, RunState
 from llmops_actions.platforms.local.setup import setup_for
 from llmops_actions.platforms.ports import BulkRun, ProgressListener, RunProgress, RunResult, RunSettings, RunStatus
 
+
 ROWS_FOR_ANOTHER_CHILD = 200
 """Rows that must be left before a run gets one more child."""
 
@@ -51,6 +52,11 @@ _MOST_DEATHS_IN_A_ROW = 10
 _PROGRESS_SECONDS = 0.1
 _TICK_SECONDS = 0.1
 _IDLE_SECONDS = 1.0
+
+
+def _processors() -> int:
+    """The processors that this process may use (a container or ``taskset`` may grant fewer than the machine has)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class LocalRunner:
@@ -76,7 +82,7 @@ class _Session:
         self._settings = settings
         self._listener = listener
         self._interruption = interruption
-        self._processes = settings.processes or os.cpu_count() or 1
+        self._processes = settings.processes or _processors()
         self._folder = Path(tempfile.mkdtemp(prefix="llmops-run-"))
         self._selector = selectors.DefaultSelector()
         self._selector.register(interruption.wake_up, selectors.EVENT_READ, interruption)

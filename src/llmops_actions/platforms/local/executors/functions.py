@@ -57,7 +57,10 @@ class FunctionExecutor:
         return LineOutput(outputs, dict(inputs) if self._aggregates else NOTHING)
 
     def aggregate(self, rows: Iterable[Any]) -> Aggregation:
-        """Call the template functions on a file of all rows; the numbers that they return are metrics."""
+        """Call the template functions on a file of all rows; the numbers that they return are metrics.
+
+        One that returns nothing, as a template's sample does, has no metrics.
+        """
         data = self._scratch / "data.jsonl"
         columns: dict[str, str] = {}
         with data.open("w", encoding="utf-8") as file:
@@ -67,6 +70,8 @@ class FunctionExecutor:
         logged = Aggregation()
         for name, function in self._over_all:
             returned = _call_over_all(function, self._run_name, data, columns)
+            if returned is None:
+                continue
             if not isinstance(returned, Mapping):
                 raise ProgramError(f"eval_{name} returned {type(returned).__name__}; it must return a dictionary")
             metrics = returned.get("metrics", returned)
