@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -18,15 +19,15 @@ class _Block(BaseModel):
 
 
 class AtLeast(_Block):
-    """A lower limit."""
+    """A lower limit of a share."""
 
-    at_least: Number = Field(description="The lowest value that passes.")
+    at_least: float = Field(ge=0, le=1, description="The lowest share that passes: 0.98 is 98 %.")
 
 
 class AtMost(_Block):
     """An upper limit."""
 
-    at_most: Number = Field(description="The highest value that passes.")
+    at_most: Number = Field(ge=0, description="The highest value that passes.")
 
 
 class EachRow(_Block):
@@ -36,10 +37,13 @@ class EachRow(_Block):
     never: Literal["regressed", "failed"] = Field(
         description="regressed: no row may be worse than in the baseline; failed: no row may be false or without score."
     )
-    rows: Text | None = Field(None, description="Dataset with the rows that the rule holds for; every row by default.")
+    rows: Text | None = Field(None, description="File with the rows that the rule holds for; every row by default.")
+    lower_is_better: bool = Field(False, description="Whether a row is worse when its score is higher.")
 
 
 SUBJECTS = ("metric", "coverage", "each_row", "tokens_per_row", "cost", "latency_p95")
+LIMITS = ("at_least", "at_most")
+MARGINS = ("max_drop", "max_rise")
 
 
 class GateBlock(_Block):
@@ -75,29 +79,54 @@ class GateBlock(_Block):
 
     @model_validator(mode="after")
     def _is_one_gate(self) -> GateBlock:
-        subjects = [name for name in SUBJECTS if getattr(self, name) is not None]
+        subjects = self._given(SUBJECTS)
         if len(subjects) != 1:
-            raise ValueError(f"a gate has exactly one of {', '.join(SUBJECTS)}; this one has {subjects or 'none'}")
-        limits = [name for name in ("at_least", "at_most") if getattr(self, name) is not None]
-        margins = [name for name in ("max_drop", "max_rise") if getattr(self, name) is not None]
-        problem = self._problem(subjects[0], limits, margins)
+            found = " and ".join(subjects) or "none"
+            raise ValueError(f"a gate has exactly one of {', '.join(SUBJECTS)}; this one has {found}")
+        problem = self._problem_of_metric() if self.metric else self._problem_of_other(subjects[0])
         if problem:
             raise ValueError(problem)
         return self
 
-    def _problem(self, subject: str, limits: list[str], margins: list[str]) -> str | None:
-        if subject != "metric":
-            extra = [*limits, *margins, *(["against"] if self.against else [])]
-            return f"`{extra[0]}` belongs inside `{subject}`, or to a gate on a metric" if extra else None
+    def _given(self, names: Iterable[str]) -> list[str]:
+        return [name for name in names if getattr(self, name) is not None]
+
+    def _problem_of_metric(self) -> str | None:
+        limits, margins = self._given(LIMITS), self._given(MARGINS)
         if self.against and (limits or len(margins) != 1):
             return "a gate against the baseline takes one of max_drop and max_rise, and no limit"
         if not self.against and margins:
             return f"`{margins[0]}` needs `against: baseline`"
         if not self.against and len(limits) != 1:
             return "a gate on a metric takes one of at_least and at_most, or against: baseline"
-        if self.failed_rows == "worst" and self.worst is None:
-            return "failed_rows: worst needs the worst score of the scale, as `worst`"
+        if "without_baseline" in self.model_fields_set and not self.against:
+            return "`without_baseline` belongs to a gate against the baseline"
+        if (self.failed_rows == "worst") != (self.worst is not None):
+            return "`failed_rows: worst` and `worst`, the worst score of the scale, belong together"
         return None
+
+    def _problem_of_other(self, subject: str) -> str | None:
+        """What only a gate on a metric has would be passed over in silence."""
+        extra = self._given((*LIMITS, *MARGINS, "against", "worst"))
+        extra += [name for name in ("confidence", "failed_rows") if name in self.model_fields_set]
+        if extra:
+            inside = subject != "each_row" and extra[0] in LIMITS
+            return f"`{extra[0]}` belongs {f'inside `{subject}`, or ' if inside else ''}to a gate on a metric"
+        if "without_baseline" in self.model_fields_set and not self.needs_baseline:
+            return "`without_baseline` belongs to a gate against the baseline"
+        return None
+
+    @property
+    def needs_baseline(self) -> bool:
+        """Whether there is nothing to judge without a baseline."""
+        return self.against is not None or (self.each_row is not None and self.each_row.never == "regressed")
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether a lower score is a better one."""
+        if self.each_row:
+            return self.each_row.lower_is_better
+        return self.at_most is not None or self.max_rise is not None
 
     @property
     def rule(self) -> str:
@@ -110,11 +139,16 @@ class GateBlock(_Block):
             if limit is not None:
                 return f"{name.replace('_', ' ')} {_limit(limit.model_dump())}"
         if self.max_drop is not None:
-            return f"{self.metric} at most {self.max_drop:g} below the baseline"
+            return f"{self.metric} at most {_number(self.max_drop)} below the baseline"
         if self.max_rise is not None:
-            return f"{self.metric} at most {self.max_rise:g} above the baseline"
+            return f"{self.metric} at most {_number(self.max_rise)} above the baseline"
         return f"{self.metric} {_limit({'at_least': self.at_least, 'at_most': self.at_most})}"
 
 
-def _limit(limits: dict[str, Any]) -> str:
-    return " and ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in limits.items() if value is not None)
+def _limit(limits: Mapping[str, float | None]) -> str:
+    [(name, value)] = [(name, value) for name, value in limits.items() if value is not None]
+    return f"{name.replace('_', ' ')} {_number(value)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.12g}"

@@ -77,7 +77,7 @@ def load_experiment(use_case: Path, environment: str | None = None, file_name: s
         variants=block("variants").content.variants,
         hyperparameters=block("hyperparameters").content.hyperparameters,
         max_variations=block("max_variations").content.max_variations,
-        gates=_gates(block("gates")),
+        gates=resolver.gates(block("gates"), _all_names(base, overlay)),
         deployment=block("deployment").content.deployment,
         sweep_location=_sweep_location(block),
     )
@@ -96,6 +96,12 @@ def _known_names(block: Callable[[str], _Source], base: _Source) -> frozenset[st
     evaluators, datasets = block("evaluators"), block("datasets")
     source = base if evaluators is base or not datasets.content.datasets else datasets
     return frozenset(each.name for each in source.content.datasets)
+
+
+def _all_names(base: _Source, overlay: _Source | None) -> list[str]:
+    """The datasets of both files: a gate may be on one that this environment leaves out."""
+    sources = [base, overlay] if overlay else [base]
+    return list(dict.fromkeys(each.name for source in sources for each in source.content.datasets))
 
 
 def find_repository(folder: Path) -> Path:
@@ -143,10 +149,6 @@ def find_dataset(experiment: Experiment, written: str, place: Location) -> Path:
         ExperimentError: it does not exist, is no file, or lies outside of the repository.
     """
     return _Resolver(experiment.folder, experiment.repository).dataset_file(written, place)
-
-
-def _gates(source: _Source) -> tuple[tuple[GateBlock, Location], ...]:
-    return tuple((gate, source.document.locate(("gates", index))) for index, gate in enumerate(source.content.gates))
 
 
 def _connections(source: _Source) -> tuple[tuple[ConnectionBlock, Location], ...]:
@@ -209,6 +211,21 @@ class _Resolver:
                 location=source.document.locate(path),
             )
         return tuple(found.values())
+
+    def gates(self, source: _Source, names: Collection[str]) -> tuple[tuple[GateBlock, Location], ...]:
+        """The gates. ``names``: datasets that they may be on."""
+        document = source.document
+        found = []
+        for index, gate in enumerate(source.content.gates):
+            path: KeyPath = ("gates", index)
+            if gate.dataset is not None and gate.dataset not in names:
+                hint = _hint(gate.dataset, names)
+                message = f"The gate is on the dataset `{gate.dataset}`, which is not defined. {hint}"
+                raise ExperimentError(message, document.locate((*path, "dataset")))
+            if gate.each_row and gate.each_row.rows:
+                self.dataset_file(gate.each_row.rows, document.locate((*path, "each_row", "rows")))
+            found.append((gate, document.locate(path)))
+        return tuple(found)
 
     def _evaluator_datasets(
         self,
@@ -291,6 +308,11 @@ def _shown(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def _hint(name: str, known: Collection[str]) -> str:
+    nearest = nearest_name(name, list(known))
+    return f"Did you mean `{nearest}`?" if nearest else f"There are {', '.join(sorted(known)) or 'none'}."
+
+
 def _check_evaluator_dataset(
     document: Document, path: KeyPath, block: EvaluatorDatasetBlock, names: Collection[str]
 ) -> None:
@@ -314,10 +336,8 @@ def _check_evaluator_dataset(
             document.locate(path),
         )
     if block.reference not in names:
-        nearest = nearest_name(block.reference, list(names))
-        hint = f"Did you mean `{nearest}`?" if nearest else f"There are {', '.join(sorted(names)) or 'none'}."
         raise ExperimentError(
-            f"The referenced dataset `{block.reference}` is not defined. {hint}",
+            f"The referenced dataset `{block.reference}` is not defined. {_hint(block.reference, names)}",
             document.locate((*path, "reference")),
         )
 
