@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from llmops_actions.evaluation.scores import Score
+from llmops_actions.evaluation.series import ALIAS_TOLERANCE
 from llmops_actions.evaluation.statistics.means import one_mean
 from llmops_actions.evaluation.statistics.proportions import wilson
 from llmops_actions.reporting.results import Answer, Results
@@ -17,9 +18,6 @@ from llmops_actions.work_folder import EvaluationRecord, MetricRecord, RunDocume
 
 CONFIDENCE = 0.95
 """Of the intervals that no gate asked for."""
-
-ROUNDING = 5.1e-5
-"""By how much a metric that an evaluator rounds to four decimals may differ from what it is."""
 
 
 @dataclass
@@ -189,7 +187,9 @@ def aliases(metrics: Sequence[MetricFacts]) -> dict[str, str]:
             same = {
                 name
                 for name, value in means.get((each.run.name, each.evaluator), {}).items()
-                if value is not None and each.metric.value is not None and abs(value - each.metric.value) <= ROUNDING
+                if value is not None
+                and each.metric.value is not None
+                and abs(value - each.metric.value) <= ALIAS_TOLERANCE
             }
             found[each.name] = found.get(each.name, same) & same
-    return {name: min(same) for name, same in found.items() if same}
+    return {name: min(same) for name, same in found.items() if len(same) == 1}

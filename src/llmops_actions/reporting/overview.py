@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmops_actions.evaluation.scores import Score
-from llmops_actions.reporting.pairing import STANDINGS, Group, Pairing, Standing, groups, standing
+from llmops_actions.reporting.pairing import STANDINGS, Baseline, Group, Pairing, Standing, groups, standing
 from llmops_actions.reporting.results import Answer, Results
 
 
@@ -49,7 +49,7 @@ class Overview:
         return self.counts.get("regressed", 0)
 
 
-def overview(results: Results, baseline: Results | None, pairing: Pairing, top: int) -> Overview:
+def overview(results: Results, baseline: Baseline | None, pairing: Pairing, top: int) -> Overview:
     """Read every row once; keeps ``top`` rows."""
     counts: Counter[Standing] = Counter()
 
@@ -61,7 +61,7 @@ def overview(results: Results, baseline: Results | None, pairing: Pairing, top: 
             if stands == "regressed":
                 yield fall, -number, group
 
-    worst = heapq.nlargest(top, regressed(), key=lambda each: each[:2])
+    worst = heapq.nlargest(max(1, top), regressed(), key=lambda each: each[:2])[:top]
     return Overview(
         counts={name: counts[name] for name in STANDINGS if counts[name]},
         worst=tuple(_case(group, pairing) for _, _, group in worst),

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from llmops_actions.evaluation.scores import Score
+from llmops_actions.evaluation.series import RunScores
 from llmops_actions.reporting.results import Answer, Results
+from llmops_actions.verdict_documents import VerdictDocument
 from llmops_actions.work_folder import RunDocument
 
 Standing = Literal["regressed", "failed", "wrong", "improved", "changed", "same", "completed"]
@@ -16,6 +18,9 @@ STANDINGS: tuple[Standing, ...] = ("regressed", "failed", "wrong", "improved", "
 """How a row can stand, the worst first."""
 
 BASELINE = "baseline"
+
+Baseline = Results | Mapping[str, RunScores]
+"""A work folder, or by dataset the scores that a digest kept."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Pairing:
     """The scores of which a fall is a regression."""
 
 
-def make_pairing(results: Results, baseline: Results | None, score_kinds: Mapping[str, str]) -> Pairing:
+def make_pairing(results: Results, baseline: Baseline | None, score_kinds: Mapping[str, str]) -> Pairing:
     """Who is compared with whom: the gated variation with the baseline, else the best (or first) with the default.
 
     ``score_kinds`` has ``boolean`` or ``numeric`` for each score. Boolean scores are watched, and those that a gate
@@ -84,7 +89,7 @@ def _watched(results: Results, score_kinds: Mapping[str, str]) -> tuple[str, ...
     return tuple(watched or score_kinds)
 
 
-def groups(results: Results, baseline: Results | None, pairing: Pairing) -> Iterator[Group]:
+def groups(results: Results, baseline: Baseline | None, pairing: Pairing) -> Iterator[Group]:
     """Every row of every dataset, in order. Streams the variations; the baseline is paired by the row's key."""
     names = [side.label for side in pairing.sides if not side.is_baseline]
     for dataset in results.datasets:
@@ -110,27 +115,41 @@ def _by_line(streams: list[Iterator[Answer]]) -> Iterator[tuple[Answer | None, .
 
 
 class _Partners:
-    """The baseline's answers for one dataset, by key; those of equal keys in their order."""
+    """The baseline's answers for one dataset, by key; those of equal keys, and the repeats of a row, in their order."""
 
-    def __init__(self, results: Results, baseline: Results | None, dataset: str) -> None:
+    def __init__(self, results: Results, baseline: Baseline | None, dataset: str) -> None:
         self._answers: dict[str, list[Answer]] = {}
-        if baseline is not None:
+        if isinstance(baseline, Results):
             for run in baseline.runs:
                 if run.dataset.name == dataset:
                     self._read(baseline, run)
+        elif baseline is not None:
+            if dataset in baseline:
+                self._take(baseline[dataset])
         elif results.verdict is not None:
-            self._take_scores(results, dataset)
+            self._take_regressed(results, results.verdict, dataset)
 
     def _read(self, baseline: Results, run: RunDocument) -> None:
         for answer in baseline.answers(run):
             assert answer.row is not None  # noqa: S101 - answers of runs have a row
             self._answers.setdefault(answer.row.key, []).append(answer)
 
-    def _take_scores(self, results: Results, dataset: str) -> None:
-        """A digest has no answers, but the verdict says what the regressed rows had scored."""
-        assert results.verdict is not None  # noqa: S101 - the caller has looked
+    def _take(self, kept: RunScores) -> None:
+        """A digest has no answers, but all scores."""
+        scores: dict[tuple[int, int, str], dict[str, Score]] = {}
+        for series in kept.series:
+            for row in series.rows:
+                for repeat, value in enumerate(row.values):
+                    found = scores.setdefault((row.line, repeat, row.key), {})
+                    if value is not None:
+                        found[series.metric] = value
+        for (_, _, key), found in sorted(scores.items()):
+            self._answers.setdefault(key, []).append(Answer(None, found, {}))
+
+    def _take_regressed(self, results: Results, verdict: VerdictDocument, dataset: str) -> None:
+        """Where the baseline is not here, the verdict still says what the regressed rows had scored."""
         scores: dict[str, dict[str, Score]] = {}
-        for gate in results.verdict.gates:
+        for gate in verdict.gates:
             for row in gate.regressed:
                 if gate.dataset in ("", dataset) and row.baseline is not None:
                     scores.setdefault(row.key, {})[self._full_name(results, row.score)] = row.baseline
@@ -152,7 +171,8 @@ def standing(candidate: Answer | None, reference: Answer | None, watched: tuple[
     """How a row stands; ``None`` where the candidate has no such row.
 
     Beside a reference: *regressed* when it failed only now or a watched score fell, *improved* when one rose or it
-    failed before, *changed* when only the answer differs. Alone: *wrong* when a watched boolean score is false.
+    failed before, *changed* when only the answer differs
+    (a baseline that kept no answers never says so). Alone: *wrong* when a watched boolean score is false.
     """
     if candidate is None:
         return None
@@ -164,7 +184,7 @@ def standing(candidate: Answer | None, reference: Answer | None, watched: tuple[
     changes = [float(candidate.scores[name]) - float(reference.scores[name]) for name in shared]
     if any(changes):
         return "regressed" if min(changes) < 0 else "improved"
-    return "same" if outputs(candidate) == outputs(reference) else "changed"
+    return "same" if reference.row is None or outputs(candidate) == outputs(reference) else "changed"
 
 
 def _is_wrong(answer: Answer, watched: tuple[str, ...]) -> bool:

@@ -199,8 +199,9 @@ def _regressed(overview: Overview, detail: _Detail) -> str:
     rows = [_case_row(each, detail.cell) for each in overview.worst[: detail.regressed]]
     header = ["row", "input", "before", "after", "scores"]
     title = f"### Regressed rows: {number(overview.regressed)}"
-    shown = table(header, rows) if rows else ""
-    return f"{title}\n\n{shown}{_more(overview.regressed, len(rows), 'regressed rows')}".rstrip()
+    shown = [table(header, rows)] if rows else []
+    more = _more(overview.regressed, len(rows), "regressed rows").strip()
+    return "\n\n".join(part for part in (title, *shown, more) if part)
 
 
 def _case_row(each: RegressedCase, limit: int) -> list[str]:

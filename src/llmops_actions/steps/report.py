@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
 
 from llmops_actions.errors import UsageError
+from llmops_actions.evaluation.series import RunScores
 from llmops_actions.experiment.loading import load_experiment
 from llmops_actions.reporting.csv_files import write_metrics, write_results
 from llmops_actions.reporting.facts import gather
@@ -14,6 +16,7 @@ from llmops_actions.reporting.overview import overview
 from llmops_actions.reporting.pairing import make_pairing
 from llmops_actions.reporting.results import Results, read_baseline, read_results
 from llmops_actions.reporting.summary import Subject, summarise
+from llmops_actions.steps.baselines import load_baseline, restored
 from llmops_actions.steps.declaration import Finding, Outcome, Outputs, Step
 from llmops_actions.steps.inputs import UseCaseInputs
 from llmops_actions.steps.lineage import lineage
@@ -64,7 +67,7 @@ def run(inputs: ReportInputs, services: Services) -> Outcome[ReportOutputs]:
         raise UsageError(f"There are no bulk runs that ended in {folder.root}. Run bulk-run first.")
     with folder.locked():
         services.progress.phase(f"report: {len(results.runs)} runs, {len(results.evaluations)} evaluations")
-        baseline = read_baseline(results, services.directory)
+        baseline = read_baseline(results, services.directory) or _kept_scores(results, services.directory)
         facts = gather(results)
         pairing = make_pairing(results, baseline, facts.score_kinds)
         seen = overview(results, baseline, pairing, inputs.top_rows)
@@ -89,6 +92,17 @@ def run(inputs: ReportInputs, services: Services) -> Outcome[ReportOutputs]:
         f"{summarise(subject, min(inputs.max_chars, STEP_SUMMARY))}\nThe report is in `{_shown(target, services)}`.\n"
     )
     return Outcome("passed", outputs, summary, tuple(_findings(results)))
+
+
+def _kept_scores(results: Results, directory: Path) -> Mapping[str, RunScores] | None:
+    """The scores of the verdict's baseline; ``None`` where it is not on this machine."""
+    if results.verdict is None or results.verdict.baseline is None:
+        return None
+    try:
+        digest = load_baseline(results.verdict.baseline.source, directory, results.experiment, results.environment)
+    except UsageError:
+        return None
+    return restored(digest)
 
 
 def _shown(target: Path, services: Services) -> str:

@@ -28,7 +28,7 @@ from llmops_actions.reporting.html.tables import (
     usage_lines,
 )
 from llmops_actions.reporting.overview import Overview
-from llmops_actions.reporting.pairing import Group, Pairing, groups
+from llmops_actions.reporting.pairing import Baseline, Group, Pairing, groups
 from llmops_actions.reporting.results import Results
 from llmops_actions.reporting.text import dollars, number, one_line
 from llmops_actions.work_folder import RunDocument, VariationRecord, atomic_writer
@@ -49,7 +49,7 @@ class Report:
     """All that a page is made from."""
 
     results: Results
-    baseline: Results | None
+    baseline: Baseline | None
     facts: Facts
     pairing: Pairing
     overview: Overview
@@ -97,6 +97,7 @@ def write_page(file: Path, report: Report) -> Packs:
     )
     environment.filters |= {
         "line": one_line,
+        "sentence": sentence,
         "breakable": breakable,
         "figure": figure,
         "signed": signed,
@@ -109,6 +110,11 @@ def write_page(file: Path, report: Report) -> Packs:
     with atomic_writer(file) as stream:
         stream.writelines(environment.get_template("page.html.j2").generate(page=_page(report, packs)))
     return packs
+
+
+def sentence(text: str) -> str:
+    """A reason as text: the marks that Markdown has for names are left out."""
+    return one_line(text, 1000).replace("`", "")
 
 
 def breakable(text: str) -> Markup:
@@ -192,7 +198,11 @@ def _against(report: Report) -> str:
     candidate = one_line(pairing.sides[pairing.candidate].label)
     if verdict is not None and verdict.baseline is not None:
         baseline = verdict.baseline
-        kept = "" if report.baseline else " Its answers are not kept there, so rows show its scores only."
+        kept = (
+            ""
+            if isinstance(report.baseline, Results)
+            else " Its answers are not kept there, so rows show its scores only."
+        )
         return (
             f"Variation {candidate} against the baseline {one_line(baseline.source)} (variation "
             f"{one_line(baseline.variation)}, {when(baseline.created_at)}).{kept}"

@@ -118,10 +118,11 @@ def gate_line(gate: GateRecord) -> GateLine:
 
 
 def _asides(gate: GateRecord) -> Iterator[str]:
-    if gate.detectable is not None:
-        yield f"Smallest effect that this many rows show with 80 % power: {figure(gate.detectable)}."
-    if gate.rows_needed is not None:
-        yield f"Rows that would settle it: about {number(gate.rows_needed)}."
+    if gate.verdict == "inconclusive":
+        if gate.detectable is not None and figure(gate.detectable) not in gate.reason:
+            yield f"Smallest effect that this many rows show with 80 % power: {figure(gate.detectable)}."
+        if gate.rows_needed is not None and number(gate.rows_needed) not in gate.reason:
+            yield f"Rows that would settle it: about {number(gate.rows_needed)}."
     if gate.regressed:
         yield f"Regressed rows: {number(len(gate.regressed))}."
     if gate.only_candidate or gate.only_baseline:

@@ -3,7 +3,7 @@
 
 const PAGE_ROWS = 50;
 const MOST_CELLS = 4_000_000; // of the table that finds the words two texts share
-const ABSENT = 0, COMPLETED = 1, FAILED = 2, SCORES_ONLY = 3;
+const ABSENT = 0, FAILED = 2, SCORES_ONLY = 3;
 const STANDINGS = ["regressed", "failed", "wrong", "improved", "changed", "same", "completed"];
 const NONE = STANDINGS.length; // the candidate has no such row
 
@@ -70,7 +70,7 @@ function standingOf(row) {
     if (change > 0) better = true;
   }
   if (better) return STANDINGS.indexOf("improved");
-  return STANDINGS.indexOf(before === COMPLETED && candidate.answer[row] === reference.answer[row] ? "same" : "changed");
+  return STANDINGS.indexOf(before === SCORES_ONLY || candidate.answer[row] === reference.answer[row] ? "same" : "changed");
 }
 
 /** Score of the candidate less that of the reference; NaN where one has none. */
