@@ -11,9 +11,9 @@ from tests.unit.reporting.folders import RowFailsError, Sample, read, write_comp
 
 from llmops_actions.evaluation.series import RunScores, ScoreSeries, SeriesRow
 from llmops_actions.reporting.facts import gather
-from llmops_actions.reporting.overview import overview
-from llmops_actions.reporting.pairing import Answer, groups, make_pairing, standing
-from llmops_actions.reporting.results import read_baseline, read_results
+from llmops_actions.reporting.overview import answer_text, overview
+from llmops_actions.reporting.pairing import groups, make_pairing, standing
+from llmops_actions.reporting.results import Answer, read_baseline, read_results
 from llmops_actions.work_folder import RowDocument, RunDocument, read_document, write_document
 
 
@@ -171,7 +171,7 @@ def test_equal_keys_are_paired_in_their_order(tmp_path: Path) -> None:
     more = Sample(rows=4, key=lambda row: "same", answer=before.answer)
     results = read_results(more.write(tmp_path / "more"))
     pairing = found.pairing
-    partners = [row.answers[-1].row.outputs["answer"] for row in groups(results, baseline, pairing)]
+    partners = [answer_text(row.answers[-1]) for row in groups(results, baseline, pairing)]
     assert partners == ["Because 0", "Because 1", "Because 2", "Because 2"]
 
 

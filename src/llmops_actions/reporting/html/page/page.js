@@ -355,7 +355,7 @@ function joined(parts) {
 
 function showStandings(counts, total) {
   const button = (label, number, standing) => {
-    const made = element("button", { type: "button", "aria-pressed": String(state.standing === standing) }, label, element("span", { class: "of" }, grouped.format(number)));
+    const made = element("button", { type: "button", "aria-pressed": String(state.standing === standing) }, `${label} `, element("span", { class: "of" }, grouped.format(number)));
     made.dataset.standing = standing;
     made.addEventListener("click", () => {
       state.standing = standing;
