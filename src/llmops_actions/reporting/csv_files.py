@@ -62,9 +62,9 @@ def write_results(file: Path, results: Results) -> int:
 
 
 def _parts(answer: Answer) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if answer.row is not None:
-        yield "inputs", answer.row.inputs
-        yield "outputs", answer.row.outputs or {}
+    assert answer.row is not None  # noqa: S101 - answers of runs have a row
+    yield "inputs", answer.row.inputs
+    yield "outputs", answer.row.outputs or {}
     yield "scores", answer.scores
     yield "remarks", answer.remarks
 

@@ -74,21 +74,23 @@ def _pair(group: Group, pairing: Pairing) -> tuple[Answer | None, Answer | None]
 
 
 def _fall(group: Group, pairing: Pairing) -> tuple[Standing | None, float]:
+    """How the row stands, and by how much its worst score fell; a row that fails fell the most."""
     candidate, reference = _pair(group, pairing)
     stands = standing(candidate, reference, pairing.watched)
-    if candidate is None or reference is None or candidate.failed:
+    if candidate is not None and candidate.failed:
         return stands, float("inf")
-    return stands, max((float(each.before) - float(each.after) for each in _changes(group, pairing)), default=0.0)
+    changes = _changes(candidate, reference, pairing)
+    return stands, max((float(each.before) - float(each.after) for each in changes), default=0.0)
 
 
-def _changes(group: Group, pairing: Pairing) -> Iterator[ScoreChange]:
-    candidate, reference = _pair(group, pairing)
-    if candidate is None or reference is None:
-        return
-    for name in pairing.watched:
-        before, after = reference.scores.get(name), candidate.scores.get(name)
-        if before is not None and after is not None and before != after:
-            yield ScoreChange(name, before, after)
+def _changes(candidate: Answer | None, reference: Answer | None, pairing: Pairing) -> tuple[ScoreChange, ...]:
+    now = candidate.scores if candidate is not None else {}
+    then = reference.scores if reference is not None else {}
+    return tuple(
+        ScoreChange(name, then[name], now[name])
+        for name in pairing.watched
+        if name in now and name in then and now[name] != then[name]
+    )
 
 
 def _case(group: Group, pairing: Pairing) -> RegressedCase:
@@ -100,7 +102,7 @@ def _case(group: Group, pairing: Pairing) -> RegressedCase:
         question=fields_text(group.inputs),
         before=answer_text(reference),
         after=answer_text(candidate),
-        changes=tuple(_changes(group, pairing)),
+        changes=_changes(candidate, reference, pairing),
     )
 
 

@@ -38,6 +38,9 @@ class _Detail:
     cell: int
 
 
+SHORTEST = 15
+"""Characters of a name with which the verdict always fits."""
+
 _DETAILS = (
     _Detail(regressed=1000, gates=200, metrics=400, cell=300),
     _Detail(regressed=1000, gates=200, metrics=200, cell=120),
@@ -63,7 +66,7 @@ def summarise(subject: Subject, max_chars: int) -> str:
         written = "\n\n".join(part for part in _parts(subject, detail) if part) + "\n"
         if len(written) <= max_chars:
             return written
-    return _verdict_line(subject.results, 40)[:max_chars]
+    return _verdict_line(subject.results, SHORTEST)[:max_chars]
 
 
 def verdict_words(results: Results) -> str:

@@ -11,13 +11,17 @@ from tests.unit.reporting.folders import LATER, STARTED, Sample, read, write_com
 from llmops_actions.errors import PlatformError
 from llmops_actions.reporting.results import read_baseline, read_results
 from llmops_actions.work_folder import (
+    ErrorRecord,
     MetricsDocument,
     PlanDocument,
     PlannedRun,
     RunDocument,
+    ScoreDocument,
     WorkFolder,
     read_document,
+    read_lines,
     write_document,
+    write_lines,
 )
 
 
@@ -47,6 +51,20 @@ def test_fewer_scores_than_rows_leave_rows_without(tmp_path: Path) -> None:
     file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[1:2]))
     results = read_results(folder)
     assert [bool(answer.scores) for answer in results.answers(results.runs[0])] == [False, True, False]
+
+
+def test_why_an_evaluator_failed_is_a_remark(tmp_path: Path) -> None:
+    folder = Sample(rows=2).write(tmp_path)
+    file = folder.scores("grade", "train.default")
+    documents = [
+        each.model_copy(
+            update={"status": "failed", "scores": {}, "outputs": None, "error": ErrorRecord(type="Late", message="No.")}
+        )
+        for each in read_lines(file, ScoreDocument)
+    ]
+    write_lines(file, documents)
+    results = read_results(folder)
+    assert [each.remarks for each in results.answers(results.runs[0])] == [{"grade: Late": "No."}] * 2
 
 
 def test_repeats_of_a_row_have_its_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,6 +75,16 @@ def test_the_limit_holds_and_the_verdict_stays(tmp_path: Path, limit: int) -> No
     assert len(written) <= limit
     assert written.startswith("## support")
     assert ": failed" in written[:100]
+
+
+def test_a_name_that_is_all_marks_does_not_push_the_verdict_out(tmp_path: Path) -> None:
+    folder = Sample(variations=("default",)).write(tmp_path)
+    write_verdict(folder, verdict="inconclusive", reason="@" * 500)
+    found = subject(folder)
+    results = dataclasses.replace(found.results, experiment="@" * 500, environment="_" * 64)
+    written = summarise(dataclasses.replace(found, results=results), 200)
+    assert len(written) <= 200
+    assert written.endswith(": inconclusive")
 
 
 def test_more_room_shows_more(tmp_path: Path) -> None:
