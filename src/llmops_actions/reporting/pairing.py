@@ -119,6 +119,7 @@ class _Partners:
 
     def __init__(self, results: Results, baseline: Baseline | None, dataset: str) -> None:
         self._answers: dict[str, list[Answer]] = {}
+        self._key_digits: int | None = None
         if isinstance(baseline, Results):
             for run in baseline.runs:
                 if run.dataset.name == dataset:
@@ -135,7 +136,8 @@ class _Partners:
             self._answers.setdefault(answer.row.key, []).append(answer)
 
     def _take(self, kept: RunScores) -> None:
-        """A digest has no answers, but all scores."""
+        """A digest has no answers, but all scores, and the first digits of the keys."""
+        self._key_digits = kept.key_digits
         scores: dict[tuple[int, int, str], dict[str, Score]] = {}
         for series in kept.series:
             for row in series.rows:
@@ -161,7 +163,7 @@ class _Partners:
         return next((label for label in labels if label == score or label.endswith(f".{score}")), score)
 
     def of(self, key: str) -> Answer | None:
-        found = self._answers.get(key)
+        found = self._answers.get(key[: self._key_digits])
         if not found:
             return None
         return found.pop(0) if len(found) > 1 else found[0]

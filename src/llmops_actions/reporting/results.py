@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from llmops_actions.evaluation.scores import Score
-from llmops_actions.verdict_documents import ComparisonDocument, VerdictDocument
+from llmops_actions.verdict_documents import ComparisonDocument, GateRecord, VerdictDocument
 from llmops_actions.work_folder import (
     DocumentType,
     EvaluationRecord,
@@ -145,9 +145,9 @@ def read_results(folder: WorkFolder) -> Results:
         each for each in documents if each is not None and each.status != "running" and folder.rows(each.name).is_file()
     )
     missing = [name for name in wanted if name not in {run.name for run in runs}]
-    names = {run.name for run in runs}
-    evaluations = tuple(each for each in metrics.evaluations if each.run in names) if metrics else ()
+    evaluations, stale = _evaluations_of(runs, metrics)
     notes = [f"{len(missing)} runs are not there or did not end, so not in this report."] if missing else []
+    notes += [f"{len(stale)} runs ran anew since they were evaluated: run evaluate again."] if stale else []
     if metrics is None:
         notes.append("There are no scores: evaluate did not run.")
     notes += _verdict_notes(verdict, comparison, runs)
@@ -166,6 +166,16 @@ def read_results(folder: WorkFolder) -> Results:
 
 def _optional(file: Path, kind: type[DocumentType]) -> DocumentType | None:
     return read_document(file, kind) if file.is_file() else None
+
+
+def _evaluations_of(
+    runs: Sequence[RunDocument], metrics: MetricsDocument | None
+) -> tuple[tuple[EvaluationRecord, ...], set[str]]:
+    """The evaluations of the runs as they are now, and the names of the runs that were others when evaluated."""
+    fingerprints = {run.name: run.fingerprint for run in runs}
+    known = [each for each in metrics.evaluations if each.run in fingerprints] if metrics else []
+    stale = {each.run for each in known if each.run_fingerprint not in ("", fingerprints[each.run])}
+    return tuple(each for each in known if each.run not in stale), stale
 
 
 def _verdict_notes(
@@ -213,3 +223,12 @@ def read_baseline(results: Results, directory: Path) -> Results | None:
     found = read_results(WorkFolder(root))
     chosen = tuple(run for run in found.runs if run.variation.name == baseline.variation)
     return replace(found, runs=chosen) if chosen else None
+
+
+def gate_tags(gate: GateRecord) -> tuple[str, ...]:
+    """What a reader must know beside the verdict of a gate, in a word or two each."""
+    tags = ["advisory"] if gate.advisory else []
+    tags += ["no baseline"] if gate.without_baseline else []
+    if gate.verdict == "inconclusive" and gate.on_inconclusive is not None:
+        tags.append(f"counts as {gate.on_inconclusive}ed")
+    return tuple(tags)

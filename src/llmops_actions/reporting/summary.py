@@ -9,7 +9,7 @@ from llmops_actions.reporting import text
 from llmops_actions.reporting.facts import Facts, MetricFacts
 from llmops_actions.reporting.overview import Overview, RegressedCase
 from llmops_actions.reporting.pairing import Pairing
-from llmops_actions.reporting.results import Results
+from llmops_actions.reporting.results import Results, gate_tags
 from llmops_actions.reporting.text import dollars, number, table
 from llmops_actions.verdict_documents import GateRecord, IntervalRecord
 
@@ -98,7 +98,10 @@ def _verdict_line(results: Results, limit: int) -> str:
 
 
 def _reason(results: Results, limit: int) -> str:
-    return literal(results.verdict.reason, limit) if results.verdict else ""
+    if results.verdict is None:
+        return ""
+    advisory = "Advisory only: it holds nothing up. " if results.verdict.advisory else ""
+    return advisory + literal(results.verdict.reason, limit)
 
 
 def _versus(subject: Subject, limit: int) -> str:
@@ -133,7 +136,7 @@ def _gate_row(gate: GateRecord, limit: int) -> list[str]:
     of_difference = gate.difference is not None
     return [
         literal(f"{gate.rule} ({gate.dataset})" if gate.dataset else gate.rule, limit),
-        f"**{gate.verdict}**{' (advisory)' if gate.advisory else ''}",
+        ", ".join([f"**{gate.verdict}**", *gate_tags(gate)]),
         _with_interval(gate.value, None if of_difference else gate.interval),
         number(gate.baseline),
         _with_interval(gate.difference, gate.interval if of_difference else None, signed=True),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from llmops_actions.errors import UsageError
+from llmops_actions.errors import LlmopsError, UsageError
 from llmops_actions.evaluation.series import RunScores
 from llmops_actions.experiment.loading import load_experiment
 from llmops_actions.reporting.csv_files import write_metrics, write_results
@@ -95,14 +95,14 @@ def run(inputs: ReportInputs, services: Services) -> Outcome[ReportOutputs]:
 
 
 def _kept_scores(results: Results, directory: Path) -> Mapping[str, RunScores] | None:
-    """The scores of the verdict's baseline; ``None`` where it is not on this machine."""
+    """The scores of the verdict's baseline; ``None`` where it is not on this machine, or cannot be read any more."""
     if results.verdict is None or results.verdict.baseline is None:
         return None
     try:
-        digest = load_baseline(results.verdict.baseline.source, directory, results.experiment, results.environment)
-    except UsageError:
+        baseline = load_baseline(results.verdict.baseline.source, directory, results.experiment, results.environment)
+    except LlmopsError:
         return None
-    return restored(digest)
+    return restored(baseline)
 
 
 def _shown(target: Path, services: Services) -> str:

@@ -312,6 +312,34 @@ def test_an_inconclusive_gate_says_what_would_settle_it() -> None:
     assert not [each for each in gate_line(said).asides if "settle" in each or "power" in each]
 
 
+def test_what_a_reader_must_know_beside_the_verdict() -> None:
+    assert gate_line(FAILED_GATE).tags == ()
+    changes = {"verdict": "inconclusive", "on_inconclusive": "pass", "advisory": True, "without_baseline": True}
+    assert gate_line(FAILED_GATE.model_copy(update=changes)).tags == ("advisory", "no baseline", "counts as passed")
+
+
+def test_an_advisory_verdict_says_so(tmp_path: Path) -> None:
+    folder = Sample().write(tmp_path)
+    write_verdict(folder, advisory=True)
+    assert "Failed (advisory)" in page(folder)
+
+
+def test_a_sweep_without_a_default_is_compared_with_the_highest_mean(tmp_path: Path) -> None:
+    folder = Sample().write(tmp_path)
+    write_comparison(folder, default="")
+    assert "Each variation against the one with the highest mean;" in page(folder)
+
+
+def test_the_run_on_github_is_in_the_report(tmp_path: Path) -> None:
+    found = read(Sample().write(tmp_path))
+    lineage = {"commit": "abc", "changed": "yes", "branch": "main"}
+    file = tmp_path / "index.html"
+    write_page(file, Report(found.results, None, found.facts, found.pairing, found.overview, lineage, NOW))
+    text = file.read_text(encoding="utf-8")
+    assert "abc, changed since" in text
+    assert "<dt>Branch</dt><dd>main</dd>" in text
+
+
 def test_a_gate_without_a_value_has_no_chart() -> None:
     empty = FAILED_GATE.model_copy(update={"difference": None, "value": None, "interval": None, "regressed": ()})
     assert gate_line(empty).chart == ""

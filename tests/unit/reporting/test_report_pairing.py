@@ -186,9 +186,9 @@ def test_a_dataset_that_the_baseline_lacks_stands_alone(tmp_path: Path) -> None:
 
 
 def test_a_digest_has_scores_without_answers(tmp_path: Path) -> None:
-    folder = Sample(rows=3, datasets=("train", "hard")).write(tmp_path)
+    folder = Sample(rows=3, datasets=("train", "hard"), key=lambda row: f"{row:014x}ff").write(tmp_path)
     write_verdict(folder)
-    rows = tuple(SeriesRow(f"{line:016x}", line, (value,)) for line, value in enumerate((True, False, None)))
+    rows = tuple(SeriesRow(f"{line:014x}", line, (value,)) for line, value in enumerate((True, False, None)))
     kept = RunScores(
         run="train.default",
         variation="default",
@@ -201,6 +201,7 @@ def test_a_digest_has_scores_without_answers(tmp_path: Path) -> None:
         cost=None,
         latency_p95=None,
         series=(ScoreSeries("grade", "correct", rows),),
+        key_digits=14,
     )
     results = read_results(folder)
     facts = gather(results)

@@ -140,6 +140,17 @@ def test_runs_that_did_not_end_are_left_out(tmp_path: Path) -> None:
     assert results.notes[0] == "1 runs are not there or did not end, so not in this report."
 
 
+def test_scores_of_a_run_that_ran_anew_are_left_out(tmp_path: Path) -> None:
+    folder = Sample().write(tmp_path)
+    metrics = read_document(folder.metrics, MetricsDocument)
+    first, second = metrics.evaluations
+    changed = (first.model_copy(update={"run_fingerprint": "older"}), second)
+    write_document(folder.metrics, metrics.model_copy(update={"evaluations": changed}))
+    results = read_results(folder)
+    assert [each.run for each in results.evaluations] == ["train.brief"]
+    assert results.notes[0] == "1 runs ran anew since they were evaluated: run evaluate again."
+
+
 def test_runs_of_an_older_plan_are_left_out(tmp_path: Path) -> None:
     folder = Sample(variations=("default", "old")).write(tmp_path)
     folder.metrics.unlink()

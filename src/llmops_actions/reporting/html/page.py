@@ -145,7 +145,8 @@ def _page(report: Report, packs: Packs) -> dict[str, Any]:
         "created_at": report.created_at,
         "verdict": verdict.verdict if verdict else None,
         "verdict_word": verdict.verdict if verdict else "no verdict",
-        "verdict_title": _TITLES[verdict.verdict if verdict else None],
+        "verdict_title": _TITLES[verdict.verdict if verdict else None]
+        + (" (advisory)" if verdict is not None and verdict.advisory else ""),
         "reason": verdict.reason if verdict else "",
         "against": _against(report),
         "notes": [*results.notes, *(["A stand-in answered instead of a language model."] if _offline(results) else [])],

@@ -14,7 +14,7 @@ from llmops_actions.reporting.html.charts import (
     interval_chart,
     spread_chart,
 )
-from llmops_actions.reporting.results import Results
+from llmops_actions.reporting.results import Results, gate_tags
 from llmops_actions.reporting.text import number, one_line
 from llmops_actions.verdict_documents import GateRecord, IntervalRecord, VariationComparison
 
@@ -31,6 +31,7 @@ class GateLine:
     record: GateRecord
     chart: Markup
     asides: tuple[str, ...]
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def gate_line(gate: GateRecord) -> GateLine:
     bounds = [gate.interval.low, gate.interval.high] if gate.interval else []
     scale = Scale.over([value, limit, *bounds, *([0.0] if is_difference else [])])
     chart = interval_chart(scale, value, gate.interval, limit) if value is not None else Markup("")
-    return GateLine(gate, chart, tuple(_asides(gate)))
+    return GateLine(gate, chart, tuple(_asides(gate)), gate_tags(gate))
 
 
 def _asides(gate: GateRecord) -> Iterator[str]:
