@@ -19,7 +19,7 @@ class _Record(BaseModel):
 
 
 class IntervalRecord(_Record):
-    """A confidence interval; ``confidence`` as a fraction."""
+    """A confidence interval; ``confidence`` as a fraction. One without ends (of a single row) is not recorded."""
 
     low: float
     high: float
@@ -27,7 +27,10 @@ class IntervalRecord(_Record):
 
 
 class RegressedRow(_Record):
-    """A row that the baseline had right (or better) and the candidate has not."""
+    """A row that the baseline had right (or better) and the candidate has not.
+
+    Of a rule that no row may fail: a row that failed, without what it had in the baseline.
+    """
 
     key: str
     line: int
@@ -43,14 +46,19 @@ class GateRecord(_Record):
     ``difference`` (candidate minus baseline) are in the units of the metric; ``interval`` is of ``difference`` for a
     gate against the baseline, of ``value`` otherwise. ``n`` rows took part, ``pairs`` of them with a partner;
     ``failed`` rows count as ``policy`` says. ``detectable`` is the smallest effect that this many rows could have
-    seen with 80 % power, ``rows_needed`` how many rows would settle an inconclusive gate. ``reason`` is one sentence.
+    seen with 80 % power, ``rows_needed`` how many rows would settle an inconclusive gate. ``adjusted_p_value`` is
+    Holm's over all gates that a test could fail. ``on_inconclusive`` is what an inconclusive gate counts as;
+    ``without_baseline``: there was nothing to compare with, and the gate's own ``without_baseline`` decided.
+    ``reason`` is in sentences.
     """
 
     rule: str
     kind: GateKind
     verdict: GateVerdict
     reason: str
+    on_inconclusive: Literal["pass", "fail"] | None = None
     advisory: bool = False
+    without_baseline: bool = False
     metric: str = ""
     run: str = ""
     dataset: str = ""
@@ -87,20 +95,27 @@ class BaselineRecord(_Record):
 
 
 class VerdictDocument(Document):
-    """``verdict.json``: the decision on one variation, and the gates that it is made of."""
+    """``verdict.json``: the decision on one variation, and the gates that it is made of.
+
+    ``advisory``: the decision was asked for, but is not to hold anything up.
+    """
 
     experiment: str
     environment: str | None
     variation: str
     verdict: GateVerdict
     reason: str
+    advisory: bool = False
     baseline: BaselineRecord | None = None
     gates: tuple[GateRecord, ...] = ()
     created_at: str = ""
 
 
 class VariationComparison(_Record):
-    """One variation against the default on one metric of one dataset; ``interval`` is of ``difference``."""
+    """One variation against the default on one metric of one dataset; ``interval`` is of ``difference``.
+
+    In a sweep without a default, ``default`` is the variation of the highest mean. ``failed`` rows have no score.
+    """
 
     variation: str
     dataset: str
@@ -129,7 +144,10 @@ class VariationTotals(_Record):
 
 
 class ComparisonDocument(Document):
-    """``comparison.json``: all variations of the sweep against the default, and the winner."""
+    """``comparison.json``: all variations of the sweep against the default, and the winner.
+
+    ``default`` is empty in a sweep without one.
+    """
 
     experiment: str
     environment: str | None

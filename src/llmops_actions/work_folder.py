@@ -152,6 +152,8 @@ class EvaluationRecord(BaseModel):
     evaluation_dataset: str
     scores: str
     fingerprint: str
+    run_fingerprint: str = ""
+    evaluator_fingerprint: str = ""
     status: Literal["completed", "failed", "timed-out"]
     rows: int
     completed: int
@@ -331,7 +333,7 @@ def read_document(file: Path, kind: type[DocumentType]) -> DocumentType:
         content = file.read_bytes()
     except FileNotFoundError as error:
         raise PlatformError("The file is missing. Run the step again that writes it.", Location(file)) from error
-    return _parsed(content, kind, Location(file))
+    return read_line(content, kind, Location(file))
 
 
 def read_lines(file: Path, kind: type[DocumentType]) -> Iterator[DocumentType]:
@@ -342,11 +344,17 @@ def read_lines(file: Path, kind: type[DocumentType]) -> Iterator[DocumentType]:
     """
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            yield _parsed(line, kind, Location(file, number))
+            yield read_line(line, kind, Location(file, number))
 
 
-def _parsed(content: bytes, kind: type[DocumentType], place: Location) -> DocumentType:
-    """Read by ``json``, which takes half a surrogate pair that a model left, where pydantic's reader does not."""
+def read_line(content: bytes, kind: type[DocumentType], place: Location) -> DocumentType:
+    """A document from its JSON text, which stands at ``place``.
+
+    Read by ``json``, which takes half a surrogate pair that a model left, where pydantic's reader does not.
+
+    Raises:
+        PlatformError: it is damaged or of another schema version.
+    """
     try:
         value = json.loads(content, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:

@@ -1,21 +1,14 @@
-"""The best variation of a sweep: the default, unless another is better beyond chance. Pure."""
+"""The choice of the best variation of a sweep. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from llmops_actions.evaluation.series import RunScores, ScoreSeries, find_series
-from llmops_actions.evaluation.statistics import (
-    Comparison,
-    aggregate_repeats,
-    compare,
-    failed_as,
-    holm,
-    pair,
-    score_type,
-)
+from llmops_actions.evaluation.paired import FailedRows, Scale, compare_pairs, numbers_of, pair_series, scale_of
+from llmops_actions.evaluation.series import RunScores, ScoreSeries, SeriesRow, find_series
+from llmops_actions.evaluation.statistics import Comparison, Interval, holm
 
 
 @dataclass(frozen=True)
@@ -37,27 +30,51 @@ class VariationRuns:
         """Prompt and completion tokens, all runs together."""
         return sum(run.tokens for run in self.runs)
 
+    def series(self, metric: str, dataset: str) -> ScoreSeries | None:
+        """The values of a metric, by its full name, on one dataset."""
+        run = next((each for each in self.runs if each.dataset == dataset), None)
+        found = find_series(run, metric) if run else None
+        return found.series if found else None
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What variations are chosen by: a score, by its full name, and how it is read."""
+
+    metric: str
+    confidence: float = 0.95
+    lower_is_better: bool = False
+    failed: FailedRows = field(default_factory=FailedRows)
+
 
 @dataclass(frozen=True)
 class Compared:
-    """A variation against the default on one dataset. ``adjusted_p_value``: Holm over the whole sweep."""
+    """A variation against another, the default where there is one, on one dataset.
+
+    ``value``, ``reference`` and ``difference`` (variation less the other) are in the unit of the score. ``better`` is
+    the sign of the difference with better as positive. ``adjusted_p_value``: Holm over the whole sweep.
+    ``loses_rows``: the score leaves failed rows out, and this variation has significantly more of them.
+    """
 
     variation: str
     dataset: str
-    comparison: Comparison
+    n: int
+    value: float | None
+    reference: float | None
+    difference: Interval | None
+    better: float
+    test: str
     adjusted_p_value: float
+    decided_by_rule: bool
     failed: int
+    loses_rows: bool
 
     @property
     def significant(self) -> bool:
         """Whether there is a difference beyond chance, at the level of the interval."""
-        interval = self.comparison.difference
-        return interval is not None and self.comparison.rule is None and self.adjusted_p_value < 1 - interval.confidence
-
-    @property
-    def difference(self) -> float:
-        """Variation less default."""
-        return self.comparison.difference.estimate if self.comparison.difference else 0.0
+        if self.difference is None or self.decided_by_rule:
+            return False
+        return self.adjusted_p_value < 1 - self.difference.confidence
 
 
 @dataclass(frozen=True)
@@ -69,93 +86,163 @@ class Selection:
     compared: tuple[Compared, ...]
 
 
-def select(
-    variations: Sequence[VariationRuns], metric: str, *, confidence: float = 0.95, lower_is_better: bool = False
-) -> Selection:
+def select(variations: Sequence[VariationRuns], criterion: Criterion) -> Selection:
     """Compare every variation with the default, and choose.
 
     A variation beats the default when it is significantly better on a dataset and significantly worse on none (Holm
-    1979 over variations and datasets). Of those that do, the highest mean is best; those that are not significantly
-    below it stand in for it where they are cheaper. Where none does, the default wins; without a default the cheapest.
+    1979 over variations and datasets), and does not lose rows. Of those that do, the highest mean is best; those that
+    are not significantly below it stand in for it where they are cheaper. Where none does, the default wins. A sweep
+    without a default is compared with the variation of the highest mean, for which likewise cheaper ones stand in.
     """
     default = next((each for each in variations if each.is_default), None)
     if default is None:
-        cheapest = min(variations, key=_price)
-        return Selection(cheapest.name, "The sweep has no default to compare with; this is the cheapest.", ())
+        return _without_default(variations, criterion)
     others = [each for each in variations if not each.is_default]
-    sign = -1.0 if lower_is_better else 1.0
-    compared = _adjusted([each for other in others for each in _compare(default, other, metric, confidence)])
-    better = [other for other in others if _beats([each for each in compared if each.variation == other.name], sign)]
+    compared = _compare_all(default, others, criterion)
+    better = [other for other in others if _beats([each for each in compared if each.variation == other.name])]
     if not better:
         reason = "No variation is better than the default beyond chance." if others else "There is only the default."
         return Selection(default.name, reason, tuple(compared))
-    top = max(better, key=lambda each: sign * _mean(each, metric))
-    equal = [each for each in better if each is top or not _is_below(each, top, metric, confidence, sign)]
-    best = min(equal, key=_price)
+    top = _highest(better, criterion)
+    best = _cheapest_equal(top, better, criterion)
     reason = f"`{best.name}` is better than the default beyond chance"
+    return Selection(best.name, f"{reason}{_instead_of(best, top)}.", tuple(compared))
+
+
+def _without_default(variations: Sequence[VariationRuns], criterion: Criterion) -> Selection:
+    top = _highest(variations, criterion)
+    others = [each for each in variations if each is not top]
+    if not others:
+        return Selection(top.name, "There is only one variation.", ())
+    best = _cheapest_equal(top, variations, criterion)
+    reason = f"There is no default to compare with. `{best.name}` has the best mean"
     if best is not top:
-        reason += f"; `{top.name}` has the highest mean, but not beyond chance, and costs more"
-    return Selection(best.name, f"{reason}.", tuple(compared))
+        reason = f"There is no default to compare with. `{best.name}` is not worse than the best mean beyond chance"
+    return Selection(best.name, f"{reason}{_instead_of(best, top)}.", tuple(_compare_all(top, others, criterion)))
+
+
+def _instead_of(best: VariationRuns, top: VariationRuns) -> str:
+    if best is top:
+        return ""
+    return f"; `{top.name}` has the best mean, but not beyond chance, and {_dearer(best, top)}"
+
+
+def _dearer(best: VariationRuns, top: VariationRuns) -> str:
+    if top.cost is None:
+        return "its price is not known" if best.cost is not None else "takes more tokens"
+    return "costs more" if top.cost != best.cost else "takes more tokens"
 
 
 def _price(variation: VariationRuns) -> tuple[float, int]:
+    """Known prices before unknown ones, then by tokens."""
     return (math.inf if variation.cost is None else variation.cost, variation.tokens)
 
 
-def _beats(compared: Sequence[Compared], sign: float) -> bool:
-    significant = [sign * each.difference for each in compared if each.significant]
-    return bool(significant) and all(difference > 0 for difference in significant)
+def _beats(compared: Sequence[Compared]) -> bool:
+    if any(each.loses_rows for each in compared):
+        return False
+    significant = [each.better for each in compared if each.significant]
+    return bool(significant) and all(better > 0 for better in significant)
 
 
-def _mean(variation: VariationRuns, metric: str) -> float:
-    """The mean over all rows of all datasets."""
+def _is_below(compared: Sequence[Compared]) -> bool:
+    return any(each.loses_rows or (each.significant and each.better < 0) for each in compared)
+
+
+def _highest(variations: Sequence[VariationRuns], criterion: Criterion) -> VariationRuns:
+    """The best mean over the rows of the datasets that all of them have; the cheaper where two are equal."""
+    datasets = [run.dataset for run in variations[0].runs]
+    shared = [dataset for dataset in datasets if all(each.series(criterion.metric, dataset) for each in variations)]
+
+    def rank(variation: VariationRuns) -> tuple[float, float, float]:
+        cost, tokens = _price(variation)
+        return (_mean(variation, shared, criterion), -cost, -tokens)
+
+    return max(variations, key=rank)
+
+
+def _mean(variation: VariationRuns, datasets: Sequence[str], criterion: Criterion) -> float:
+    """The mean over all rows, with better as higher."""
     values: list[float] = []
-    for run in variation.runs:
-        found = find_series(run, metric)
-        if found:
-            values.extend(_values(found.series, found.series))
+    for dataset in datasets:
+        series = variation.series(criterion.metric, dataset)
+        if series:
+            scale = _scale([series], criterion)
+            values.extend(scale.sign * value for value in numbers_of(series, scale))
     return math.fsum(values) / len(values) if values else -math.inf
 
 
-def _values(series: ScoreSeries, other: ScoreSeries) -> list[float]:
-    kind = score_type([value for each in (series, other) for row in each.rows for value in row.values])
-    as_score = failed_as(kind, "exclude-and-report", None)
-    scored = aggregate_repeats([(row.key, row.values) for row in series.rows], failed_as=as_score)
-    return [value for _, value in scored if value is not None]
+def _cheapest_equal(top: VariationRuns, variations: Sequence[VariationRuns], criterion: Criterion) -> VariationRuns:
+    """The cheapest of those that are not below ``top`` beyond chance, and can be compared with it."""
+    equal = [top]
+    for each in variations:
+        if each is not top:
+            compared = _compare_all(top, [each], criterion)
+            if compared and not _is_below(compared):
+                equal.append(each)
+    return min(equal, key=_price)
 
 
-def _compare(before: VariationRuns, after: VariationRuns, metric: str, confidence: float) -> list[Compared]:
-    by_dataset = {run.dataset: run for run in before.runs}
-    found = []
-    for run in after.runs:
-        other = by_dataset.get(run.dataset)
-        old, new = (find_series(other, metric) if other else None), find_series(run, metric)
-        if old is None or new is None:
-            continue
-        comparison = compare_series(old.series, new.series, confidence)
-        failed = sum(all(value is None for value in row.values) for row in new.series.rows)
-        p_value = comparison.test.p_value if comparison.test else 1.0
-        found.append(Compared(after.name, run.dataset, comparison, p_value, failed))
-    return found
-
-
-def compare_series(before: ScoreSeries, after: ScoreSeries, confidence: float) -> Comparison:
-    """Two series row by row; failed rows count as false, or are left out of a numeric score."""
-    kind = score_type([value for each in (before, after) for row in each.rows for value in row.values])
-    as_score = failed_as(kind, "exclude-and-report", None)
-    paired = pair(
-        aggregate_repeats([(row.key, row.values) for row in before.rows], failed_as=as_score),
-        aggregate_repeats([(row.key, row.values) for row in after.rows], failed_as=as_score),
-        failed_as=as_score,
-    )
-    return compare(paired.baseline, paired.candidate, kind, confidence=confidence, max_drop=0.0)
-
-
-def _adjusted(compared: Sequence[Compared]) -> list[Compared]:
+def _compare_all(before: VariationRuns, others: Sequence[VariationRuns], criterion: Criterion) -> list[Compared]:
+    """Each variation on each dataset that both have, adjusted together."""
+    compared = [
+        _compare(other.name, run.dataset, before_series, series, criterion)
+        for other in others
+        for run in other.runs
+        if (series := other.series(criterion.metric, run.dataset))
+        and (before_series := before.series(criterion.metric, run.dataset))
+    ]
     adjusted = holm([each.adjusted_p_value for each in compared])
     return [replace(each, adjusted_p_value=p_value) for each, p_value in zip(compared, adjusted, strict=True)]
 
 
-def _is_below(each: VariationRuns, top: VariationRuns, metric: str, confidence: float, sign: float) -> bool:
-    compared = _adjusted(_compare(top, each, metric, confidence))
-    return any(found.significant and sign * found.difference < 0 for found in compared)
+def _compare(variation: str, dataset: str, before: ScoreSeries, after: ScoreSeries, criterion: Criterion) -> Compared:
+    scale = _scale([before, after], criterion)
+    found = _comparison(before, after, scale, criterion.confidence)
+    test, p_value = _test(found)
+    return Compared(
+        variation=variation,
+        dataset=dataset,
+        n=found.n,
+        value=scale.back(found.candidate),
+        reference=scale.back(found.baseline),
+        difference=scale.difference_back(found.difference),
+        better=found.difference.estimate if found.difference else 0.0,
+        test=test,
+        adjusted_p_value=p_value,
+        decided_by_rule=found.rule is not None,
+        failed=after.failed,
+        loses_rows=scale.failed_as is None and _loses_rows(before, after, criterion.confidence),
+    )
+
+
+def _comparison(before: ScoreSeries, after: ScoreSeries, scale: Scale, confidence: float) -> Comparison:
+    digits = len(before.rows[0].key) if before.rows else 0
+    return compare_pairs(pair_series(before, after, scale, digits), scale, confidence=confidence, margin=0.0)
+
+
+def _test(found: Comparison) -> tuple[str, float]:
+    """The test of a difference, and its two-sided p-value: of a mean also for ordinal scores, as its interval is."""
+    if found.test is None or found.difference is None or found.evidence is None:
+        return "", 1.0
+    if found.score_type == "ordinal":
+        p_value = min(1.0, 2 * min(found.evidence.above, found.evidence.below))
+        return f"mean change: {found.difference.method}", p_value
+    return found.test.name, found.test.p_value
+
+
+def _scale(series: Sequence[ScoreSeries], criterion: Criterion) -> Scale:
+    return scale_of(series, criterion.failed, lower_is_better=criterion.lower_is_better)
+
+
+def _loses_rows(before: ScoreSeries, after: ScoreSeries, confidence: float) -> bool:
+    """Whether significantly more rows have no score than before (McNemar): their absence could pass for quality."""
+    if not after.failed:
+        return False
+    found = _comparison(_was_scored(before), _was_scored(after), Scale("boolean", False, 0.0), confidence)
+    return found.regressed > found.improved and found.test is not None and found.test.p_value < 1 - confidence
+
+
+def _was_scored(series: ScoreSeries) -> ScoreSeries:
+    rows = tuple(SeriesRow(row.key, row.line, (not row.failed,)) for row in series.rows)
+    return ScoreSeries(series.evaluator, series.score, rows)

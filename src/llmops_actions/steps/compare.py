@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from pydantic import Field
 
 from llmops_actions.errors import UsageError
-from llmops_actions.evaluation.selection import Compared, VariationRuns, select
-from llmops_actions.evaluation.series import find_series, metric_names
+from llmops_actions.evaluation.paired import FailedRows
+from llmops_actions.evaluation.selection import Compared, Criterion, Selection, VariationRuns, select
+from llmops_actions.evaluation.series import MetricNameError, RunScores, find_series, logged_value, unknown_metric
+from llmops_actions.evaluation.statistics import Interval
 from llmops_actions.experiment.experiment import Experiment
 from llmops_actions.experiment.gates import DEFAULT_CONFIDENCE
 from llmops_actions.experiment.loading import load_experiment
-from llmops_actions.experiment.parsing import nearest_name
 from llmops_actions.reporting.text import dollars, heading, markdown, number, table
 from llmops_actions.steps.baselines import COMPARISON_FILE
-from llmops_actions.steps.declaration import Outcome, Outputs, Step
+from llmops_actions.steps.declaration import Finding, Outcome, Outputs, Step
 from llmops_actions.steps.inputs import UseCaseInputs
-from llmops_actions.steps.scores import evaluated_runs, percentile, read_metrics, read_scores
+from llmops_actions.steps.scores import percentile, read_variations
 from llmops_actions.steps.services import Services
 from llmops_actions.verdict_documents import (
     ComparisonDocument,
@@ -26,6 +28,8 @@ from llmops_actions.verdict_documents import (
     VariationTotals,
 )
 from llmops_actions.work_folder import WorkFolder, write_document
+
+NOTHING_TO_COMPARE = "No evaluator gives a score for each row, so variations cannot be compared; the default stays."
 
 
 class ComparisonInputs(UseCaseInputs):
@@ -36,8 +40,17 @@ class ComparisonInputs(UseCaseInputs):
         description="Score to choose by: <score> or <evaluator>.<score>; by default that of the first gate on a "
         "metric, else the first score of the first evaluator.",
     )
-    lower_is_better: bool = Field(False, description="Whether the variation with the lowest score is the best.")
-    confidence: float = Field(DEFAULT_CONFIDENCE, ge=0.5, lt=1, description="Level of the intervals and tests.")
+    lower_is_better: bool = Field(
+        False,
+        description="Whether the variation with the lowest score is the best; a gate on the score that has at_most or "
+        "max_rise says so, too.",
+    )
+    confidence: float = Field(
+        DEFAULT_CONFIDENCE,
+        ge=0.5,
+        lt=1,
+        description="Level of the intervals and tests by which variations are compared; gates have their own.",
+    )
 
 
 class CompareOutputs(Outputs):
@@ -54,11 +67,13 @@ def run(inputs: ComparisonInputs, services: Services) -> Outcome[CompareOutputs]
 
     Raises:
         UsageError: nothing was evaluated, or no evaluator gives the metric.
+        PlatformError: a file of the work folder is damaged.
     """
     experiment = load_experiment(services.directory / inputs.use_case, inputs.env)
     folder = WorkFolder.of(services.directory / inputs.work_dir, experiment.name, inputs.env)
     with folder.locked():
-        document = make_comparison(experiment, folder, inputs, services)
+        variations = read_variations(folder)
+        document = make_comparison(experiment, variations, inputs, services)
         write_document(folder.root / COMPARISON_FILE, document)
     outputs = CompareOutputs(
         best_variation=document.best_variation,
@@ -66,66 +81,82 @@ def run(inputs: ComparisonInputs, services: Services) -> Outcome[CompareOutputs]
         reason=document.reason,
         comparison=str(folder.root / COMPARISON_FILE),
     )
+    findings = () if document.metric or len(variations) == 1 else (Finding("warning", document.reason),)
     summary = f"{heading('compare', experiment.name, 'passed')}\n\n{summarise(document)}"
-    return Outcome("passed", outputs, summary)
+    return Outcome("passed", outputs, summary, findings)
 
 
 def make_comparison(
-    experiment: Experiment, folder: WorkFolder, inputs: ComparisonInputs, services: Services
+    experiment: Experiment, variations: Sequence[VariationRuns], inputs: ComparisonInputs, services: Services
 ) -> ComparisonDocument:
-    """All variations that were evaluated, against the default."""
-    variations = read_variations(folder)
-    metric = _metric(inputs.metric, experiment, variations)
-    selection = select(variations, metric, confidence=inputs.confidence, lower_is_better=inputs.lower_is_better)
+    """All variations that were evaluated, against the default.
+
+    Raises:
+        UsageError: no evaluator gives the metric that was asked for.
+    """
+    criterion = _criterion(inputs, experiment, variations)
+    default = next((each.name for each in variations if each.is_default), "")
+    if criterion:
+        selection = select(variations, criterion)
+    else:
+        selection = Selection(default or variations[0].name, NOTHING_TO_COMPARE, ())
     return ComparisonDocument(
         experiment=experiment.name,
         environment=experiment.environment,
-        metric=metric,
-        default=next((each.name for each in variations if each.is_default), ""),
+        metric=criterion.metric if criterion else "",
+        default=default,
         best_variation=selection.best,
         reason=selection.reason,
         variations=tuple(_totals(each) for each in variations),
-        comparisons=tuple(_comparison(each, metric) for each in selection.compared),
+        comparisons=tuple(_comparison(each, criterion.metric) for each in selection.compared) if criterion else (),
         created_at=services.now().isoformat(timespec="seconds"),
     )
 
 
-def read_variations(folder: WorkFolder) -> list[VariationRuns]:
-    """Every variation that was evaluated, with its scores, in the order of the sweep.
+def _criterion(
+    inputs: ComparisonInputs, experiment: Experiment, variations: Sequence[VariationRuns]
+) -> Criterion | None:
+    """What to choose by; ``None`` where there is nothing. A gate on the score says how it is read."""
+    runs = [run for variation in variations for run in variation.runs]
+    gates = [(gate, full_name(gate.metric, runs)) for gate, _ in experiment.gates if gate.metric]
+    if inputs.metric is not None:
+        metric = full_name(inputs.metric, runs)
+        if metric is None:
+            raise UsageError(_no_rows(inputs.metric, runs))
+    else:
+        named = [name for _, name in gates if name] + [series.metric for run in runs for series in run.series]
+        metric = next(iter(named), None)
+    if metric is None:
+        return None
+    gate = next((gate for gate, name in gates if name == metric), None)
+    return Criterion(
+        metric,
+        inputs.confidence,
+        lower_is_better=inputs.lower_is_better or (gate is not None and gate.lower_is_better),
+        failed=FailedRows(gate.failed_rows, gate.worst) if gate else FailedRows(),
+    )
+
+
+def full_name(metric: str, runs: Sequence[RunScores]) -> str | None:
+    """``<evaluator>.<score>`` of the score that a name stands for; ``None`` where it has no values for each row.
 
     Raises:
-        UsageError: nothing was evaluated.
+        UsageError: several evaluators have it.
     """
-    metrics = read_metrics(folder)
-    documents = evaluated_runs(folder, metrics)
-    if not documents:
-        raise UsageError(f"Nothing was evaluated in {folder.root}: the experiment has no evaluator that matches a run.")
-    names = list(dict.fromkeys(document.variation.name for document in documents))
-    found = []
-    for name in names:
-        own = [document for document in documents if document.variation.name == name]
-        runs = tuple(read_scores(folder, document, metrics) for document in own)
-        found.append(VariationRuns(name, own[0].variation.is_default, runs))
-    return found
-
-
-def _metric(wanted: str | None, experiment: Experiment, variations: Sequence[VariationRuns]) -> str:
-    runs = [run for variation in variations for run in variation.runs]
-    if wanted is None:
-        wanted = next((gate.metric for gate, _ in experiment.gates if gate.metric), None)
-    if wanted is None:
-        series = next((series for run in runs for series in run.series), None)
-        if series is None:
-            raise UsageError("No evaluator gives a score for each row, so there is nothing to compare by.")
-        return series.metric
     for run in runs:
-        found = find_series(run, wanted)
+        try:
+            found = find_series(run, metric, runs)
+        except MetricNameError as error:
+            raise UsageError(str(error)) from error
         if found:
             return found.series.metric
-    known = sorted({name for run in runs for name in metric_names(run)})
-    nearest = nearest_name(wanted, [*known, *(name.partition(".")[2] for name in known)])
-    hint = f"Did you mean `{nearest}`?" if nearest else f"There are {', '.join(known) or 'none'}."
-    raise UsageError(f"No evaluator gives `{wanted}` for each row. {hint}")
+    return None
+
+
+def _no_rows(metric: str, runs: Sequence[RunScores]) -> str:
+    if any(logged_value(run, metric) is not None for run in runs):
+        return f"`{metric}` is logged by its evaluator and has no value for each row, so nothing can be compared by it."
+    return unknown_metric(metric, runs)
 
 
 def _totals(variation: VariationRuns) -> VariationTotals:
@@ -142,23 +173,27 @@ def _totals(variation: VariationRuns) -> VariationTotals:
 
 
 def _comparison(each: Compared, metric: str) -> VariationComparison:
-    interval = each.comparison.difference
     return VariationComparison(
         variation=each.variation,
         dataset=each.dataset,
         metric=metric,
-        value=each.comparison.candidate,
-        default=each.comparison.baseline,
-        difference=interval.estimate if interval else None,
-        interval=IntervalRecord(low=interval.low, high=interval.high, confidence=interval.confidence)
-        if interval
-        else None,
-        test=each.comparison.test.name if each.comparison.test else "",
+        value=each.value,
+        default=each.reference,
+        difference=each.difference.estimate if each.difference else None,
+        interval=interval_record(each.difference),
+        test=each.test,
         adjusted_p_value=each.adjusted_p_value,
         significant=each.significant,
-        n=each.comparison.n,
+        n=each.n,
         failed=each.failed,
     )
+
+
+def interval_record(interval: Interval | None) -> IntervalRecord | None:
+    """The interval as documents keep it: none where it has no ends."""
+    if interval is None or not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+        return None
+    return IntervalRecord(low=interval.low, high=interval.high, confidence=interval.confidence)
 
 
 def summarise(document: ComparisonDocument) -> str:
@@ -173,16 +208,20 @@ def summarise(document: ComparisonDocument) -> str:
             f"{each.difference:+.3f}" if each.difference is not None else "-",
             f"{each.interval.low:+.3f} to {each.interval.high:+.3f}" if each.interval else "-",
             "yes" if each.significant else "no",
+            number(each.n),
+            number(each.failed),
             dollars(costs.get(each.variation)),
         ]
         for each in document.comparisons
     ]
-    winner = f"Best variation by {markdown(document.metric)}: **{markdown(document.best_variation)}**."
+    by = f" by {markdown(document.metric)}" if document.metric else ""
+    winner = f"Best variation{by}: **{markdown(document.best_variation)}**."
     best = f"{winner} {markdown(document.reason, 500)}"
     if not rows:
         return best
-    header = ["variation", "dataset", "value", "default", "difference", "interval", "beyond chance", "cost"]
-    return f"{best}\n\n{table(header, rows, 'llrrrrlr')}"
+    other = "default" if document.default else "best mean"
+    header = ["variation", "dataset", "value", other, "difference", "interval", "beyond chance", "n", "failed", "cost"]
+    return f"{best}\n\n{table(header, rows, 'llrrrrlrrr')}"
 
 
 STEP = Step("compare", ComparisonInputs, CompareOutputs, run)

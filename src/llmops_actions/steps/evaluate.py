@@ -71,7 +71,11 @@ class EvaluateOutputs(Outputs):
 
 @dataclass(frozen=True)
 class _Evaluation:
-    """One evaluator on one run. ``data_rows``: how many rows the evaluator's dataset has."""
+    """One evaluator on one run.
+
+    ``data_rows``: how many rows the evaluator's dataset has. ``ruler``: what scores it, as a fingerprint; two runs that
+    are scored by the same ruler can be compared.
+    """
 
     bulk_run: BulkRun
     run: RunDocument
@@ -79,6 +83,7 @@ class _Evaluation:
     mapped: MappedDataset
     scores: Path
     data_rows: int
+    ruler: str
 
 
 def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
@@ -236,7 +241,8 @@ def _evaluations(
                 environment=around.environment,
             )
             scores = folder.scores(evaluator.name, name)
-            yield _Evaluation(bulk_run, document, evaluator, mapped, scores, facts[file].rows)
+            ruler = fingerprint({**identity, "mappings": described(mappings)}, around)
+            yield _Evaluation(bulk_run, document, evaluator, mapped, scores, facts[file].rows, ruler)
 
 
 def _score(evaluation: _Evaluation, result: RunResult, folder: WorkFolder) -> EvaluationRecord:
@@ -266,6 +272,8 @@ def _score(evaluation: _Evaluation, result: RunResult, folder: WorkFolder) -> Ev
         evaluation_dataset=evaluation.mapped.dataset.name,
         scores=evaluation.scores.relative_to(folder.root).as_posix(),
         fingerprint=evaluation.bulk_run.fingerprint,
+        run_fingerprint=evaluation.run.fingerprint,
+        evaluator_fingerprint=evaluation.ruler,
         status=result.status,
         rows=totals.rows,
         completed=totals.rows - totals.failed_rows,
