@@ -87,7 +87,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "said"),
     [
         (["bulkrun"], "There is no step `bulkrun`. Did you mean `bulk-run`? See `llmops --help`."),
-        (["support"], "There is no step `support`. See `llmops --help`."),
+        (["xyz"], "There is no step `xyz`. See `llmops --help`."),
         (["-q", "plan", "support"], "The step comes first: llmops plan -q …"),
         (["--fromat", "json"], "There is no step `--fromat`. See `llmops --help`."),
         (["plan", "support", "--varations", "x"], "takes no option `--varations`. Did you mean `--variations`?"),
