@@ -33,7 +33,7 @@ GENERATED = ["action.yml", *(f"actions/{name}/action.yml" for name in ACTIONS)]
 EVERY = [*GENERATED, "actions/setup/action.yml"]
 SETUP = {field.name for field in SETUP_INPUTS}
 
-ICONS = {"list", "check-circle", "play", "bar-chart-2", "award", "shield", "refresh-cw", "package"}
+ICONS = {"list", "check-circle", "play", "bar-chart-2", "award", "shield", "file-text", "refresh-cw", "package"}
 """Of Feather, allowed by GitHub."""
 
 every = pytest.mark.parametrize("path", EVERY)

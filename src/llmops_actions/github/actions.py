@@ -20,6 +20,7 @@ ACTIONS: dict[str, Branding] = {
     "evaluate": Branding("bar-chart-2", "blue"),
     "compare": Branding("award", "blue"),
     "gate": Branding("shield", "blue"),
+    "report": Branding("file-text", "blue"),
     "lifecycle": Branding("refresh-cw", "blue"),
 }
 """Every step with an action of its own, in the order of the lifecycle."""

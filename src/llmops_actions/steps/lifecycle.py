@@ -18,7 +18,7 @@ from llmops_actions.steps.execution import outcome_of
 from llmops_actions.steps.services import OFFLINE_MODEL_VARIABLE, Services
 from llmops_actions.steps.use_case import offline_model_address
 
-PARTS: tuple[str, ...] = ("validate", "bulk-run", "evaluate", "compare", "gate")
+PARTS: tuple[str, ...] = ("validate", "bulk-run", "evaluate", "compare", "gate", "report")
 """The steps of the lifecycle, in their order. A new step joins by its name."""
 
 EVEN_SO: dict[str, str] = {"report": "evaluate"}

@@ -140,7 +140,7 @@ def test_an_unknown_step_is_named(action: Action) -> None:
     code, read = run("frobnicate\n::error::forged")
     assert code == 2
     assert [command.message for command in read.annotations] == [
-        "`frobnicate\n::error::forged` is no step of an action. Steps: plan, validate, bulk-run, evaluate, compare, gate, lifecycle."
+        "`frobnicate\n::error::forged` is no step of an action. Steps: plan, validate, bulk-run, evaluate, compare, gate, report, lifecycle."
     ]
 
 
