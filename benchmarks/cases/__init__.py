@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.cases import engine_start, growth, one_run, start_up, sweep, throughput
+from benchmarks.cases import engine_start, gate, growth, one_run, start_up, sweep, throughput
 from benchmarks.cases.case import Case
 
 CASES: dict[str, Case] = {
@@ -14,5 +14,6 @@ CASES: dict[str, Case] = {
         growth.CASE,
         start_up.CASE,
         engine_start.CASE,
+        gate.CASE,
     )
 }

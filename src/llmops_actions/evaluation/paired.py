@@ -81,17 +81,17 @@ def scale_of(series: Sequence[ScoreSeries], failed: FailedRows, *, lower_is_bett
     return Scale(kind, lower_is_better, failed_as(kind, _POLICIES[failed.policy], failed.worst))
 
 
-def values_of(series: ScoreSeries, scale: Scale) -> list[tuple[str, Value]]:
+def values_of(series: ScoreSeries, scale: Scale) -> Sequence[tuple[str, Value]]:
     """The key and the one value of each row, its repeats averaged."""
     if all(len(row.values) == 1 for row in series.rows):
         return [(row.key, row.values[0]) for row in series.rows]
-    return list(aggregate_repeats([(row.key, row.values) for row in series.rows], failed_as=scale.failed_as))
+    return aggregate_repeats([(row.key, row.values) for row in series.rows], failed_as=scale.failed_as)
 
 
 def numbers_of(series: ScoreSeries, scale: Scale) -> list[float]:
     """One number for each row that counts, its repeats averaged."""
-    found = aggregate_repeats([(row.key, row.values) for row in series.rows], failed_as=scale.failed_as)
-    return [value for _, value in found if value is not None]
+    values = (scale.failed_as if value is None else value for _, value in values_of(series, scale))
+    return [float(value) for value in values if value is not None]
 
 
 def pair_series(before: ScoreSeries, after: ScoreSeries, scale: Scale, key_digits: int) -> Paired:

@@ -73,8 +73,8 @@ class EvaluateOutputs(Outputs):
 class _Evaluation:
     """One evaluator on one run.
 
-    ``data_rows``: how many rows the evaluator's dataset has. ``ruler``: what scores it, as a fingerprint; two runs that
-    are scored by the same ruler can be compared.
+    ``data_rows``: how many rows the evaluator's dataset has. ``identity``: what scores it, as a fingerprint; scores of
+    the same identity can be compared.
     """
 
     bulk_run: BulkRun
@@ -83,7 +83,7 @@ class _Evaluation:
     mapped: MappedDataset
     scores: Path
     data_rows: int
-    ruler: str
+    identity: str
 
 
 def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
@@ -241,8 +241,8 @@ def _evaluations(
                 environment=around.environment,
             )
             scores = folder.scores(evaluator.name, name)
-            ruler = fingerprint({**identity, "mappings": described(mappings)}, around)
-            yield _Evaluation(bulk_run, document, evaluator, mapped, scores, facts[file].rows, ruler)
+            scorer = fingerprint({**identity, "mappings": described(mappings)}, around)
+            yield _Evaluation(bulk_run, document, evaluator, mapped, scores, facts[file].rows, scorer)
 
 
 def _score(evaluation: _Evaluation, result: RunResult, folder: WorkFolder) -> EvaluationRecord:
@@ -273,7 +273,7 @@ def _score(evaluation: _Evaluation, result: RunResult, folder: WorkFolder) -> Ev
         scores=evaluation.scores.relative_to(folder.root).as_posix(),
         fingerprint=evaluation.bulk_run.fingerprint,
         run_fingerprint=evaluation.run.fingerprint,
-        evaluator_fingerprint=evaluation.ruler,
+        evaluator_fingerprint=evaluation.identity,
         status=result.status,
         rows=totals.rows,
         completed=totals.rows - totals.failed_rows,

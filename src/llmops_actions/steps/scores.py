@@ -35,6 +35,9 @@ TIMES = 5_000
 _BATCH = 1_000
 """Lines that are parsed together: the parser is called a thousandth as often."""
 
+_STATUSES = ("completed", "failed")
+_NUMBERS = (bool, int, float)
+
 
 def read_metrics(folder: WorkFolder) -> MetricsDocument:
     """``metrics.json``.
@@ -193,15 +196,17 @@ def _refuse(file: Path) -> NoReturn:
 
 
 def _is_score_row(row: Any) -> bool:
-    return (
-        isinstance(row, dict)
-        and row.get("schema_version", SCHEMA_VERSION) == SCHEMA_VERSION
-        and isinstance(row.get("line"), int)
-        and isinstance(row.get("key"), str)
-        and isinstance(row.get("status"), str)
-        and isinstance(row.get("scores"), dict)
-        and all(isinstance(value, int | float) for value in row["scores"].values())
-    )
+    """Whether a line is what ``ScoreDocument`` is, as far as it is used here."""
+    try:
+        return (
+            row.get("schema_version", SCHEMA_VERSION) == SCHEMA_VERSION
+            and type(row["line"]) is int
+            and type(row["key"]) is str
+            and row["status"] in _STATUSES
+            and all(type(value) in _NUMBERS for value in row["scores"].values())
+        )
+    except (AttributeError, KeyError, TypeError):
+        return False
 
 
 def _durations(file: Path, rows: int) -> list[float]:
