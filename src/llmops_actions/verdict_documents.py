@@ -44,7 +44,8 @@ class GateRecord(_Record):
 
     ``rule`` is the gate as a reader would say it (``accuracy at least 0.80``). ``value``, ``baseline`` and
     ``difference`` (candidate minus baseline) are in the units of the metric; ``interval`` is of ``difference`` for a
-    gate against the baseline, of ``value`` otherwise. ``n`` rows took part, ``pairs`` of them with a partner;
+    gate against the baseline, of ``value`` otherwise; ``test`` names its method, and the test of any shift beside it,
+    whose p-value is ``shift_p_value``. ``n`` rows took part, ``pairs`` of them with a partner;
     ``failed`` rows count as ``policy`` says. ``detectable`` is the smallest effect that this many rows could have
     seen with 80 % power, ``rows_needed`` how many rows would settle an inconclusive gate. ``adjusted_p_value`` is
     Holm's over all gates that a test could fail. ``on_inconclusive`` is what an inconclusive gate counts as;

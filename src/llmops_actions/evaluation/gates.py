@@ -55,15 +55,17 @@ def overall(results: Sequence[GateResult]) -> tuple[GateVerdict, str]:
         if found:
             names = list(dict.fromkeys(f"{result.rule} ({result.dataset})" for result in found))
             more = f" and {len(names) - SHOWN_RULES} more" if len(names) > SHOWN_RULES else ""
-            return verdict, f"{len(found)} of {len(deciding)} gates {verdict}: {'; '.join(names[:SHOWN_RULES])}{more}."
+            shown = "; ".join(names[:SHOWN_RULES])
+            return verdict, f"{len(found)} of {len(deciding)} gates {verdict}: {shown}{more}."
     if not deciding:
         return "passed", "There is no gate that decides."
     notes = [
         (sum(each.verdict == "inconclusive" for each in deciding), "inconclusive (on_inconclusive: pass)"),
         (sum(each.without_baseline for each in deciding), "WITHOUT A BASELINE (without_baseline: pass)"),
     ]
-    said = ", ".join(f"{count} of them {what}" for count, what in notes if count)
-    return "passed", f"All {len(deciding)} gates passed{f', {said}' if said else ''}."
+    said = "".join(f", {count} of them {what}" for count, what in notes if count)
+    what = f"All {len(deciding)} gates" if len(deciding) > 1 else "The one gate that decides"
+    return "passed", f"{what} passed{said}."
 
 
 def _runs(gate: GateBlock, evidence: Evidence) -> list[RunScores]:
