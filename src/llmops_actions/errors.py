@@ -49,3 +49,8 @@ class PlatformError(LlmopsError):
 
 class InterruptedRunError(LlmopsError):
     """Someone stopped the step (Ctrl-C, SIGTERM): what is finished is kept (exit code 3)."""
+
+
+def shortened(text: str) -> str:
+    """What was written, cut short for a message."""
+    return text if len(text) <= 60 else f"{text[:57]}…"

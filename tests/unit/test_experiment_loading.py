@@ -8,7 +8,8 @@ import pytest
 from tests.unit.experiment_files import DAG, EXPERIMENT, load, refused, use_case, write
 
 from llmops_actions.errors import ExperimentError, UsageError
-from llmops_actions.experiment.loading import find_repository, load_experiment
+from llmops_actions.experiment.loading import load_experiment
+from llmops_actions.experiment.paths import find_repository
 
 
 def test_a_use_case_loads(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmops_actions.errors import ExperimentError, Location, UsageError
+from llmops_actions.errors import ExperimentError, Location, UsageError, shortened
 from llmops_actions.experiment.experiment import Dataset, Evaluator, Experiment, MappedDataset
 from llmops_actions.experiment.flows import is_flow
 from llmops_actions.experiment.gates import GateBlock
@@ -20,7 +20,7 @@ from llmops_actions.experiment.model import (
     ExperimentFile,
 )
 from llmops_actions.experiment.parsing import nearest_name, parse_document
-from llmops_actions.experiment.paths import git_root
+from llmops_actions.experiment.paths import find_repository, resolve_inside
 from llmops_actions.experiment.yaml_source import Document, KeyPath, read_yaml
 
 FILE_NAME = "experiment.yaml"
@@ -102,11 +102,6 @@ def _all_names(base: _Source, overlay: _Source | None) -> list[str]:
     """The datasets of both files: a gate may be on one that this environment leaves out."""
     sources = [base, overlay] if overlay else [base]
     return list(dict.fromkeys(each.name for source in sources for each in source.content.datasets))
-
-
-def find_repository(folder: Path) -> Path:
-    """The folder that no path may leave: the nearest one above with ``.git``, else the use case's parent."""
-    return git_root(folder) or folder.parent
 
 
 def _find_files(use_case: Path, file_name: str) -> tuple[Path, Path]:
@@ -284,7 +279,7 @@ class _Resolver:
                 if fits(path):
                     return path
             except OSError as error:
-                message = f"The {what} `{_shown(candidates[0])}` cannot be looked at: {error.strerror}."
+                message = f"The {what} `{shortened(candidates[0])}` cannot be looked at: {error.strerror}."
                 raise ExperimentError(message, place) from error
         shown = " and ".join(f"`{path.relative_to(self.repository)}`" for path in dict.fromkeys(paths))
         hint = " Write `/` between folders." if "\\" in candidates[0] else ""
@@ -293,19 +288,7 @@ class _Resolver:
     def _inside(self, written: str, place: Location) -> Path:
         if _DRIVE.match(written):
             raise ExperimentError(f"`{written}` is a path of one machine. Write it from the use case's folder.", place)
-        try:
-            path = (self.folder / written).resolve()
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ExperimentError(f"`{_shown(written)}` is no usable path: {error}.", place) from error
-        if not path.is_relative_to(self.repository):
-            raise ExperimentError(
-                f"The path `{written}` leaves the repository ({self.repository}). Move what it names inside.", place
-            )
-        return path
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}…"
+        return resolve_inside(self.folder / written, written, self.repository, "path", place)
 
 
 def _hint(name: str, known: Collection[str]) -> str:

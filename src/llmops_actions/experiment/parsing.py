@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from llmops_actions.errors import ExperimentError, Location
+from llmops_actions.errors import ExperimentError, Location, shortened
 from llmops_actions.experiment.yaml_source import Document, KeyPath
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -60,7 +60,9 @@ def _message(details: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> st
         return f"`{where}` must be text, not {details['input']!r}. Put it in quotes."
     problem = _PROBLEMS.get(kind, f": {details['msg']}")
     # What stands in a connection may be a secret.
-    return f"`{where}`{problem}" + ("." if path[:1] == ("connections",) else f" (found {_shown(details['input'])}).")
+    return f"`{where}`{problem}" + (
+        "." if path[:1] == ("connections",) else f" (found {shortened(repr(details['input']))})."
+    )
 
 
 def _path_in(document: Document, location: tuple[int | str, ...]) -> KeyPath:
@@ -100,8 +102,3 @@ def nearest_name(name: str, known: list[str]) -> str | None:
     lowered = {each.lower(): each for each in known}
     found = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
     return lowered[found[0]] if found else None
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -11,7 +11,7 @@ import yaml
 from yaml.events import CollectionEndEvent, CollectionStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from llmops_actions.errors import ExperimentError, Location
+from llmops_actions.errors import ExperimentError, Location, shortened
 
 KeyPath = tuple[str | int, ...]
 
@@ -196,7 +196,7 @@ class _Builder:
             try:
                 return self._scalars.construct_object(node)
             except (ValueError, KeyError, IndexError, yaml.YAMLError) as error:
-                raise self._error(node, f"`{_shortened(node.value)}` is not a valid value here. Quote it.") from error
+                raise self._error(node, f"`{shortened(node.value)}` is not a valid value here. Quote it.") from error
         raise self._error(node, f"The tag `{node.tag}` is not allowed: only plain YAML values are read.")
 
     def _position(self, node: Node) -> tuple[int, int]:
@@ -205,7 +205,3 @@ class _Builder:
     def _error(self, node: Node, message: str) -> ExperimentError:
         line, column = self._position(node)
         return ExperimentError(message, Location(self._file, line, column))
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}…"

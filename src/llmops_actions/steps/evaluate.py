@@ -101,7 +101,7 @@ def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
     folder = use_case.work_folder
     with folder.locked(), surroundings(use_case.experiment, inputs, services) as around:
         runs, findings = _current_runs(use_case, around)
-        evaluations = [each for evaluator in evaluators for each in _evaluations(evaluator, runs, around, folder)]
+        evaluations = [each for evaluator in evaluators for each in _evaluations(evaluator, runs, around, use_case)]
         findings += [*_unmatched(evaluators, evaluations), *_longer(evaluations)]
         services.progress.phase(
             f"evaluate: {len(evaluators)} evaluators, {len(runs)} runs, {len(evaluations)} evaluations"
@@ -204,9 +204,10 @@ def _longer(evaluations: Sequence[_Evaluation]) -> Iterator[Finding]:
 
 
 def _evaluations(
-    evaluator: Evaluator, runs: Sequence[RunDocument], around: Surroundings, folder: WorkFolder
+    evaluator: Evaluator, runs: Sequence[RunDocument], around: Surroundings, use_case: UseCase
 ) -> Iterator[_Evaluation]:
-    flow = load_flow(evaluator.path)
+    folder = use_case.work_folder
+    flow = load_flow(evaluator.path, use_case.experiment.repository)
     program = around.program(flow, PLAIN)
     identity = {
         "program": program_identity(program, of_folder(flow.folder, flow.includes)),

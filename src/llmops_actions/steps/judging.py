@@ -82,7 +82,7 @@ def _required(experiment: Experiment) -> RequiredRows:
     files = {gate.each_row.rows: place for gate, place in experiment.gates if gate.each_row and gate.each_row.rows}
     required: dict[tuple[str, str], list[str | None]] = {}
     for written, place in files.items():
-        flow = load_flow(experiment.flow)
+        flow = load_flow(experiment.flow, experiment.repository)
         mappings = {each.dataset.name: completed_mappings(flow, each.mappings) for each in experiment.datasets}
         keys = _keys(find_dataset(experiment, written, place), mappings, place)
         required |= {(written, name): [each[name] for each in keys] for name in mappings}

@@ -71,7 +71,7 @@ def _entry(folder: Path, root: Path) -> UseCaseEntry:
     return UseCaseEntry(
         path=str(folder.relative_to(root)),
         name=experiment.name,
-        flow_kind=load_flow(experiment.flow).kind,
+        flow_kind=load_flow(experiment.flow, experiment.repository).kind,
         datasets=tuple(mapped.dataset.name for mapped in experiment.datasets),
         evaluators=tuple(evaluator.name for evaluator in experiment.evaluators),
         environments=tuple(environments(folder)),

@@ -85,7 +85,7 @@ def open_use_case(inputs: UseCaseInputs, services: Services, sweep: SweepInputs 
     experiment = load_experiment(services.directory / inputs.use_case, inputs.env)
     if inputs.env and experiment.overlay is None:
         services.progress.note(f"There is no experiment.{inputs.env}.yaml: the experiment is taken as it is.")
-    flow = load_flow(experiment.flow)
+    flow = load_flow(experiment.flow, experiment.repository)
     try:
         variations = make_variations(
             flow.variants,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.experiment_files import write
+from tests.unit.experiment_files import DAG, use_case, write
 from tests.unit.steps.fakes import FakeRunner, House, NodeError, lines, messages
 
 from llmops_actions.errors import InterruptedRunError, PlatformError
@@ -267,3 +267,46 @@ def test_a_sweep_that_is_too_large_points_at_it(house: House) -> None:
     assert outcome.verdict == "usage"
     assert "The sweep has 3 variations" in messages(outcome)
     assert "support/experiment.yaml:" in messages(outcome)
+
+
+OUTSIDE = "../../../../outside.py"
+
+
+@pytest.mark.parametrize("step", ["plan", "bulk-run", "validate"])
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        (f"additional_includes: [{OUTSIDE}]\n", "additional_includes"),
+        (f"environment: {{python_requirements_txt: {OUTSIDE}}}\n", "environment"),
+        (
+            "node_variants:\n  reply:\n    default_variant_id: a\n    variants:\n"
+            f"      a: {{node: {{type: python, source: {{type: code, path: {OUTSIDE}}}}}}}\n",
+            "a: {",
+        ),
+    ],
+)
+def test_nothing_that_a_flow_names_leaves_the_repository(tmp_path: Path, step: str, written: str, line: str) -> None:
+    """Also without `.git`: then the use case's parent is the repository."""
+    (tmp_path / "outside.py").write_text("secret == 1\n")
+    use_case(tmp_path / "repository", {"flows/answer/flow.dag.yaml": DAG + written})
+    (tmp_path / "repository/.git").rmdir()
+    house = House(tmp_path / "repository")
+    outcome = house.run(step) if step != "validate" else house.run(step, tests="false")
+    assert outcome.exit_code != 0
+    [finding] = [each for each in outcome.findings if "leaves the repository" in each.message]
+    text = (DAG + written).splitlines()
+    assert finding.location is not None
+    assert line in text[(finding.location.line or 0) - 1]
+    assert "secret" not in messages(outcome)
+    assert house.engines in ([], ["threads"])
+    assert not (tmp_path / "repository/.llmops/support/base/runs").exists()
+
+
+def test_no_node_leaves_the_repository(tmp_path: Path) -> None:
+    (tmp_path / "outside.py").write_text("")
+    use_case(tmp_path / "repository", {"flows/grade/flow.dag.yaml": DAG.replace("reply.py", OUTSIDE)})
+    house = House(tmp_path / "repository")
+    assert house.run("bulk-run").verdict == "passed"
+    outcome = house.run("evaluate")
+    assert outcome.exit_code == 2
+    assert f"The source `{OUTSIDE}` leaves the repository" in messages(outcome)

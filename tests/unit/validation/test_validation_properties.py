@@ -61,7 +61,7 @@ FLOW = st.fixed_dictionaries(
 @settings(deadline=None)
 @given(value=FLOW)
 def test_a_dag_of_any_shape_can_be_checked(value: dict[str, Any]) -> None:
-    for finding in check(Document(Path(__file__), value), (), {}):
+    for finding in check(Document(Path(__file__), value), (), {}, Path(__file__).parent):
         assert finding.message
         assert finding.location is not None
 

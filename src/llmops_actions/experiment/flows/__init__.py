@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from llmops_actions.errors import ExperimentError, Location
+from llmops_actions.errors import ExperimentError, Location, shortened
 from llmops_actions.experiment.flows import dag, flex, functions, prompty
 from llmops_actions.experiment.flows.types import Flow, FlowInput, ModelCall
 from llmops_actions.experiment.parsing import nearest_name
-from llmops_actions.experiment.paths import git_root
+from llmops_actions.experiment.paths import find_repository, resolve_inside
 from llmops_actions.experiment.program import FunctionReference, Program
 from llmops_actions.experiment.sweep import NodeVariants, Variation
 from llmops_actions.experiment.yaml_source import Document, read_yaml
@@ -55,17 +55,20 @@ def is_flow(path: Path) -> bool:
 def load_flow(path: Path, repository: Path | None = None) -> Flow:
     """Read the flow at ``path``, whatever its kind.
 
-    No include may leave the ``repository``; without one, the git repository that the flow stands in, if any.
+    Nothing that it names may leave the ``repository``; without one, that of the flow's folder.
 
     Raises:
-        ExperimentError: there is none, or it cannot be read.
+        ExperimentError: there is none, it cannot be read, or it names a file outside of the repository.
     """
     file = find_definition_file(path)
     if file is None:
         expected = f"`{dag.FILE_NAMES[0]}`, `{flex.FILE_NAMES[0]}`, one *{prompty.SUFFIX} or files eval_*.py"
         raise ExperimentError(f"There is no flow here: no {expected}.", Location(path))
+    repository = repository or find_repository(file.parent)
     requirements = file.parent / "requirements.txt"
     found_requirements = requirements if requirements.is_file() else None
+    if found_requirements:
+        resolve_inside(requirements, requirements.name, repository, "file", Location(file))
     if file.suffix == prompty.SUFFIX:
         return prompty.load_prompty(file, found_requirements)
     if file.suffix == ".py":
@@ -73,32 +76,38 @@ def load_flow(path: Path, repository: Path | None = None) -> Flow:
     document = read_yaml(file)
     if not isinstance(document.value, dict):
         raise ExperimentError("A flow must hold keys and values.", document.locate())
-    requirements_file = _declared_requirements(document) or found_requirements
-    load = dag.load_dag if file.name in dag.FILE_NAMES else flex.load_flex
-    return load(document, _includes(document, repository or git_root(file.parent)), requirements_file)
+    requirements_file = _declared_requirements(document, repository) or found_requirements
+    includes = _includes(document, repository)
+    if file.name not in dag.FILE_NAMES:
+        return flex.load_flex(document, includes, requirements_file)
+    flow = dag.load_dag(document, includes, requirements_file)
+    dag.check_sources(document, repository)
+    return flow
 
 
-def _declared_requirements(document: Document) -> Path | None:
+def _declared_requirements(document: Document, repository: Path) -> Path | None:
     environment = document.value.get("environment")
     name = environment.get("python_requirements_txt") if isinstance(environment, dict) else None
-    file = document.file.parent / name if isinstance(name, str) and "\0" not in name else None
-    return file if file and file.is_file() else None
+    if not isinstance(name, str) or "\0" in name:
+        return None
+    place = document.locate(("environment", "python_requirements_txt"))
+    file = document.file.parent / name
+    resolve_inside(file, name, repository, "requirements file", place)
+    return file if file.is_file() else None
 
 
-def _includes(document: Document, repository: Path | None) -> tuple[Path, ...]:
+def _includes(document: Document, repository: Path) -> tuple[Path, ...]:
     written = document.value.get("additional_includes") or []
     if not isinstance(written, list) or not all(isinstance(each, str) for each in written):
         raise ExperimentError("`additional_includes` is a list of paths.", document.locate(("additional_includes",)))
     includes = []
     for index, each in enumerate(written):
         place = document.locate(("additional_includes", index))
+        include = resolve_inside(document.file.parent / each, each, repository, "include", place)
         try:
-            include = (document.file.parent / each).resolve()
             exists = include.exists()
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ExperimentError(f"The include `{each[:60]}` is no usable path: {error}.", place) from error
-        if repository and not include.is_relative_to(repository.resolve()):
-            raise ExperimentError(f"The include `{each}` leaves the repository ({repository}).", place)
+        except OSError as error:
+            raise ExperimentError(f"The include `{shortened(each)}` is no usable path: {error}.", place) from error
         if not exists:
             raise ExperimentError(f"The include `{each}` does not exist ({include}).", place)
         includes.append(include)

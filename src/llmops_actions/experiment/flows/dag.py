@@ -10,6 +10,7 @@ from llmops_actions.errors import ExperimentError
 from llmops_actions.experiment.flows.signatures import Callable_, parse_python, signature_of, tool_function
 from llmops_actions.experiment.flows.types import Flow, FlowInput, ModelCall, flow_inputs
 from llmops_actions.experiment.parsing import nearest_name
+from llmops_actions.experiment.paths import resolve_inside
 from llmops_actions.experiment.sweep import NodeVariants, Variation
 from llmops_actions.experiment.yaml_source import Document, KeyPath
 
@@ -63,6 +64,25 @@ def _check_nodes(document: Document, variants: Mapping[str, NodeVariants]) -> No
         if node.get("use_variants") and name not in variants:
             message = f"The node `{name}` says `use_variants`, but has none under `node_variants`."
             raise ExperimentError(message, document.locate((*path, "use_variants")))
+
+
+def check_sources(document: Document, repository: Path) -> None:
+    """Whether the files of all nodes and variants lie in the repository; the shapes are right already.
+
+    Raises:
+        ExperimentError: one leaves it.
+    """
+    bodies: list[tuple[KeyPath, Definition]] = [
+        (("nodes", index), node) for index, node in enumerate(document.value.get("nodes") or [])
+    ]
+    for name, details in (document.value.get("node_variants") or {}).items():
+        for variant, body in ((details or {}).get("variants") or {}).items():
+            bodies.append((("node_variants", name, "variants", variant, "node"), body["node"]))
+    for path, body in bodies:
+        written = (body.get("source") or {}).get("path")
+        if isinstance(written, str):
+            place = document.locate((*path, "source", "path"))
+            resolve_inside(document.file.parent / written, written, repository, "source", place)
 
 
 def _check_body(document: Document, node: Definition, path: KeyPath) -> None:

@@ -18,10 +18,12 @@ from llmops_actions.outcome import Finding
 _RESERVED = ("flow", "inputs")
 
 
-def check(document: Document, includes: tuple[Path, ...], connection_types: Mapping[str, str]) -> Iterator[Finding]:
+def check(
+    document: Document, includes: tuple[Path, ...], connection_types: Mapping[str, str], repository: Path
+) -> Iterator[Finding]:
     """Everything about a dag flow that can be said without running it, for every variant of every node.
 
-    ``connection_types`` are the types of the experiment's connections by name.
+    ``connection_types`` are the types of the experiment's connections by name; no file may leave the ``repository``.
     """
     nodes = read_nodes(document)
     names = _Names(_flow_inputs(document), nodes)
@@ -30,7 +32,7 @@ def check(document: Document, includes: tuple[Path, ...], connection_types: Mapp
     yield from _check_variants(document, nodes)
     for node in nodes:
         yield from _check_node_references(node, names)
-        yield from check_node(node, includes, connection_types)
+        yield from check_node(node, includes, connection_types, repository)
     yield from _check_outputs(document, names)
     yield from _check_cycles(nodes)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from llmops_actions.errors import ExperimentError, Location
 from llmops_actions.experiment.flows.signatures import Callable_, parse_python, signature_of, tool_function
-from llmops_actions.experiment.paths import git_root
 from llmops_actions.experiment.validation.findings import error, from_error, hint, listing, warning
 from llmops_actions.experiment.validation.nodes import Node, find_source
 from llmops_actions.experiment.validation.templates import check_variables, read_template
@@ -19,7 +18,9 @@ _SOURCES = {"python": ("code", "package"), "custom_llm": ("package_with_prompt",
 _MODEL_INPUT = {"AzureOpenAIConnection": "deployment_name", "OpenAIConnection": "model"}
 
 
-def check_node(node: Node, includes: tuple[Path, ...], connection_types: Mapping[str, str]) -> Iterator[Finding]:
+def check_node(
+    node: Node, includes: tuple[Path, ...], connection_types: Mapping[str, str], repository: Path
+) -> Iterator[Finding]:
     """The node has a known type, its source is there and can be read, and it is given what it needs."""
     if node.variant is None and node.body.get("use_variants"):
         return
@@ -39,10 +40,10 @@ def check_node(node: Node, includes: tuple[Path, ...], connection_types: Mapping
     if source != "code" and not isinstance(node.source.get("tool"), str):
         yield error(f"{node.title} needs `source.tool`: the tool of a package.", node.place("source"))
     if source != "package":
-        yield from _check_file(node, includes)
+        yield from _check_file(node, includes, repository)
 
 
-def _check_file(node: Node, includes: tuple[Path, ...]) -> Iterator[Finding]:
+def _check_file(node: Node, includes: tuple[Path, ...], repository: Path) -> Iterator[Finding]:
     written = node.source.get("path")
     place = node.place("source", "path")
     if not isinstance(written, str) or not written:
@@ -55,8 +56,7 @@ def _check_file(node: Node, includes: tuple[Path, ...]) -> Iterator[Finding]:
         yield error(f"The source `{written}` of {node.label} does not exist. {hint(written, siblings)}", place)
         return
     if not _is_inside(file, folder, includes):
-        repository = git_root(folder)
-        if repository is None or not file.resolve().is_relative_to(repository.resolve()):
+        if not file.resolve().is_relative_to(repository.resolve()):
             yield error(f"The source `{written}` of {node.label} leaves the repository. Move it to the flow.", place)
             return
         yield warning(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from llmops_actions.errors import shortened
+
 KNOWN = (
     *("string", "int", "double", "bool", "list", "object"),
     *("secret", "prompt_template", "file_path", "image", "assistant_definition"),
@@ -46,5 +48,4 @@ def _parsed(value: Any) -> Any:
 
 def described(value: Any) -> str:
     """A value for a message: its JSON, cut short."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return shortened(json.dumps(value, ensure_ascii=False, default=str))

@@ -154,7 +154,9 @@ def _examine_flow(
 
 def _check_flow(flow: Flow, experiment: Experiment) -> Iterator[Finding]:
     if flow.kind == "dag":
-        yield from dag.check(flow.document, flow.includes, connections.connection_types(experiment))
+        yield from dag.check(
+            flow.document, flow.includes, connections.connection_types(experiment), experiment.repository
+        )
     elif flow.kind == "flex":
         is_main = flow.file.is_relative_to(experiment.flow) or flow.file == experiment.flow
         yield from flex.check(flow, experiment.hyperparameters if is_main else {})
@@ -169,7 +171,8 @@ def _unreadable(path: Path, problem: ExperimentError, experiment: Experiment) ->
     others: list[Finding] = []
     document = _graph(path)
     if document is not None:
-        others = list(dag.check(document, _includes(document), connections.connection_types(experiment)))
+        types = connections.connection_types(experiment)
+        others = list(dag.check(document, _includes(document), types, experiment.repository))
     known = {finding.location for finding in others if finding.level == "error"}
     yield from (finding for finding in from_error(problem) if finding.location not in known)
     yield from others
