@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from tests.integration import runner_programs as programs
+from tests.integration.offline_model_server import running
 from tests.integration.runner_programs import assert_accounted, bulk_run, run_one
 
 from llmops_actions.errors import InterruptedRunError
 from llmops_actions.platforms.local import runner as runner_module
+from llmops_actions.platforms.local.offline_model.settings import Settings
 from llmops_actions.platforms.local.runner import LocalRunner
 from llmops_actions.platforms.ports import Program, RunProgress
 
@@ -229,3 +231,25 @@ def test_ctrl_c_keeps_what_ended(tmp_path: Path) -> None:
     result, _ = run_one(LocalRunner(), run, resume=True)
     assert_accounted(result, tmp_path / "run", 50)
     assert (result.reused, result.completed) == (len(ended), 50)
+
+
+ASK = """
+import os, openai
+
+@tool
+def work(number: int, text: str) -> str:
+    client = openai.OpenAI(api_key="none", base_url=os.environ["MODEL_URL"])
+    answer = client.chat.completions.create(model="gpt-35-turbo", messages=[{"role": "user", "content": text}])
+    return answer.choices[0].message.content
+"""
+
+
+def test_service_that_asks_to_wait_a_day(tmp_path: Path) -> None:
+    with running(Settings(faults={"429": 1.0}, retry_after=86400.0)) as url:
+        program = programs.one_node(tmp_path / "flow", ASK)
+        run = bulk_run(program, tmp_path / "run", 4, environment={"MODEL_URL": f"{url}/v1"})
+        result, heard = run_one(LocalRunner(), run, line_timeout=0, run_timeout=60)
+    rows = assert_accounted(result, tmp_path / "run", 4)
+    assert (result.status, result.failed) == ("completed", 4)
+    assert "the service asks to wait 24 h" in rows[0]["error"]["message"]
+    assert any("127.0.0.1 answers 429 and asks to wait 86400 s" in (progress.note or "") for progress in heard)

@@ -107,19 +107,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def reported(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[tuple[str, float]]:
+def reported(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[tuple[str, float, float]]:
     """The policy is in force while the test runs; what it reports of 429s."""
     for client in (base_client.SyncAPIClient, base_client.AsyncAPIClient):
         monkeypatch.setattr(client, "request", client.request)
-    heard: list[tuple[str, float]] = []
-    gates = model_calls.HostGates(lambda host, seconds: heard.append((host, seconds)))
+    heard: list[tuple[str, float, float]] = []
+    gates = model_calls.HostGates(lambda host, seconds, asked: heard.append((host, seconds, asked)))
     prices = PriceTable({"gpt-35-turbo": ModelPrice(0.5, 1.5)})
     model_calls.install(model_calls.CallPolicy(4, 30.0, prices, gates))
     return heard
 
 
 @pytest.fixture
-def meter(clock: Clock, reported: list[tuple[str, float]]) -> Iterator[Meter]:
+def meter(clock: Clock, reported: list[tuple[str, float, float]]) -> Iterator[Meter]:
     meter = Meter(clock.now + 100.0)
     use_meter(meter)
     yield meter
@@ -158,11 +158,11 @@ def test_raw_responses_and_embeddings_are_counted(meter: Meter) -> None:
     ],
 )
 def test_retry_after_is_honoured_exactly(
-    meter: Meter, clock: Clock, reported: list[tuple[str, float]], header: dict[str, str], seconds: float
+    meter: Meter, clock: Clock, reported: list[tuple[str, float, float]], header: dict[str, str], seconds: float
 ) -> None:
     ask(Service(bad(429, **header), good()))
     assert sum(clock.slept) == pytest.approx(seconds)
-    assert reported == [("model.test", seconds)]
+    assert reported == [("model.test", seconds, 0.0)]
     assert meter.attempts == 2
     assert meter.usage == {"gpt-35-turbo": (1, 12, 3)}
 
@@ -172,13 +172,50 @@ def test_retry_after_as_a_date(meter: Meter, clock: Clock) -> None:
     assert 18 <= sum(clock.slept) <= 21
 
 
-def test_after_a_429_every_call_to_that_host_waits(meter: Meter, clock: Clock) -> None:
-    with pytest.raises(openai.RateLimitError):
-        ask(Service(bad(429, retry_after="500")))
+def test_after_a_429_every_call_to_that_host_waits(
+    meter: Meter, clock: Clock, reported: list[tuple[str, float, float]]
+) -> None:
+    meter.deadline = clock.now + 60
+    with pytest.raises(openai.RateLimitError, match="asks to wait 110 s, but 60 s of the row's time are left"):
+        ask(Service(bad(429, retry_after="110")))
     assert clock.slept == [], "a row does not sleep past its own deadline"
+    assert reported == [("model.test", 110.0, 110.0)]
+    with pytest.raises(openai.APIError, match=r"waiting for model.test \(429\): 110 s more, but 60 s"):
+        ask(Service(good()))
+    assert clock.slept == []
     meter.deadline = None
     ask(Service(good()))
-    assert sum(clock.slept) == pytest.approx(500)
+    assert sum(clock.slept) == pytest.approx(110)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_nobody_waits_for_a_day(meter: Meter, clock: Clock, status: int) -> None:
+    meter.deadline = None
+    with pytest.raises(openai.APIStatusError, match="no.*the service asks to wait 24 h, but at most 120 s are waited"):
+        ask(Service(bad(status, retry_after="86400")))
+    assert (meter.attempts, clock.slept) == (1, [])
+
+
+def test_a_host_that_asks_for_a_day_is_closed_for_the_cap_and_in_the_end_not_at_all(
+    meter: Meter, clock: Clock, reported: list[tuple[str, float, float]]
+) -> None:
+    meter.deadline = None
+    for _ in range(6):
+        with pytest.raises(openai.RateLimitError):
+            ask(Service(bad(429, retry_after="86400")))
+    assert clock.slept == pytest.approx([120, 120, 120])
+    assert [(closed, asked) for _, closed, asked in reported] == [(120, 86400)] * 3 + [(0, 86400)] + [(0, 0)] * 2
+    ask(Service(good()))
+    with pytest.raises(openai.RateLimitError):
+        ask(Service(bad(429, retry_after="86400")))
+    assert reported[-1] == ("model.test", 120, 86400), "one answer, and it is waited for again"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.04, "0.1 s"), (90, "90 s"), (150, "2.5 min"), (86400, "24 h"), (7000, "116.7 min")]
+)
+def test_seconds_in_words(seconds: float, words: str) -> None:
+    assert model_calls.in_words(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -306,7 +343,7 @@ def test_threads_of_a_row_count_for_it(meter: Meter, monkeypatch: pytest.MonkeyP
     assert meter.usage == {"gpt-35-turbo": (2, 24, 6)}
 
 
-def test_the_policy_is_installed_once(reported: list[tuple[str, float]]) -> None:
+def test_the_policy_is_installed_once(reported: list[tuple[str, float, float]]) -> None:
     policy = model_calls.CallPolicy(1, 0, PriceTable(), model_calls.HostGates(lambda *_: None))
     with pytest.raises(RuntimeError, match="already"):
         model_calls.install(policy)

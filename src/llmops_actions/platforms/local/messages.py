@@ -133,11 +133,15 @@ class RowEnded(Message):
 
 @dataclass(frozen=True)
 class Throttled(Message):
-    """``host`` answered 429; it wants no call for ``seconds``."""
+    """``host`` answered 429 and gets no call for ``seconds``.
+
+    ``asked`` is set where the row that heard it fails: for how many seconds the host asked.
+    """
 
     kind = "throttled"
     host: str
     seconds: float
+    asked: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,10 @@ from llmops_actions.platforms.local.metering import current_meter
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
+LONGEST_RETRY_AFTER = 120.0
+"""Seconds of ``Retry-After`` that are waited for; a call that is asked to wait longer fails at once."""
+_PATIENCE_WITH_HOST = 3
+"""How often in a row a host may ask for longer before its calls are no longer held back, and each fails at once."""
 _RETRIED_STATUS = frozenset({408, 409, 429})
 
 
@@ -34,19 +38,40 @@ class UnusableAnswerError(openai.APIError):
     """The service answered with success, but not with what the API promises (no JSON, cut short)."""
 
 
-class HostGates:
-    """Until when a host wants no call. ``report`` is told of each 429."""
+class HostClosedError(openai.APIError):
+    """The host takes no call before the row's time is up."""
 
-    def __init__(self, report: Callable[[str, float], None]) -> None:
+
+class HostGates:
+    """Until when a host wants no call. ``report`` is told of each 429: host, seconds closed, seconds asked for.
+
+    The seconds asked for are 0 where the row that heard them waits; it fails otherwise.
+    """
+
+    def __init__(self, report: Callable[[str, float, float], None]) -> None:
         self._report = report
         self._until: dict[str, float] = {}
+        self._refusals: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def close(self, host: str, seconds: float) -> None:
-        """``host`` answered 429: no call for ``seconds``."""
+    def close(self, host: str, seconds: float, fails: bool = False) -> None:
+        """``host`` answered 429 and asks for ``seconds``; ``fails``: the row that heard it does not wait."""
+        closed = min(seconds, LONGEST_RETRY_AFTER)
         with self._lock:
-            self._until[host] = max(self._until.get(host, 0.0), time.monotonic() + seconds)
-        self._report(host, seconds)
+            now = time.monotonic()
+            is_open = now >= self._until.get(host, 0.0)
+            if seconds > LONGEST_RETRY_AFTER and is_open:
+                self._refusals[host] = self._refusals.get(host, 0) + 1
+            refusals = self._refusals.get(host, 0)
+            if refusals > _PATIENCE_WITH_HOST:
+                closed = 0.0
+            self._until[host] = max(self._until.get(host, 0.0), now + closed)
+        is_news = fails and is_open and refusals <= _PATIENCE_WITH_HOST + 1
+        self._report(host, closed, seconds if is_news else 0.0)
+
+    def answered(self, host: str) -> None:
+        """``host`` took a call."""
+        self._refusals.pop(host, None)
 
     def wait(self, host: str) -> float:
         """Seconds until ``host`` may be called."""
@@ -137,9 +162,14 @@ class _Call:
 
         Raises:
             RowAbandonedError: the row has ended.
+            HostClosedError: its time is up before the host takes calls again.
         """
-        self._meter.remaining()
-        return max(self._policy.gates.wait(self._host), self._next - time.monotonic())
+        remaining = self._meter.remaining()
+        closed = self._policy.gates.wait(self._host)
+        if remaining is not None and closed >= max(remaining, 0.1):
+            text = f"waiting for {self._host} (429): {in_words(closed)} more, but {_left(remaining)}"
+            _raise_final(HostClosedError(text, request=None, body=None))  # type: ignore[arg-type]
+        return max(closed, self._next - time.monotonic())
 
     def pause(self, sleep: Callable[[float], None]) -> None:
         """Wait until the next attempt may be made: another thread's 429 may have made that later."""
@@ -148,6 +178,7 @@ class _Call:
 
     def succeeded(self, answer: Any, cast_to: Any) -> Any:
         """Count ``answer`` and give it back."""
+        self._policy.gates.answered(self._host)
         if isinstance(cast_to, type) and issubclass(cast_to, openai.BaseModel) and isinstance(answer, (str, bytes)):
             raise UnusableAnswerError("the answer is not JSON", request=None, body=None)  # type: ignore[arg-type]
         if self._stream and hasattr(answer, "_iterator"):
@@ -165,13 +196,19 @@ class _Call:
             return
         if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError):
             raise error
-        wanted = retry_after(error)
-        if getattr(error, "status_code", None) == 429 and is_retried(error):
-            self._policy.gates.close(self._host, wanted if wanted is not None else _FIRST_PAUSE)
-        remaining = self._meter.remaining()
+        wanted, remaining = retry_after(error), self._meter.remaining()
         pause = wanted if wanted is not None else backoff(self._tried, random.random())  # noqa: S311 - no secret hangs on it
         too_late = remaining is not None and pause >= remaining
-        if not is_retried(error) or self._tried >= self._policy.attempts or too_late:
+        asks_too_much = wanted is not None and (too_late or wanted > LONGEST_RETRY_AFTER)
+        if not is_retried(error):
+            _raise_final(error)
+        if getattr(error, "status_code", None) == 429:
+            self._policy.gates.close(self._host, wanted if wanted is not None else _FIRST_PAUSE, asks_too_much)
+        if asks_too_much and wanted is not None:
+            longest = f"at most {LONGEST_RETRY_AFTER:g} s are waited"
+            why = longest if wanted > LONGEST_RETRY_AFTER else _left(remaining or 0.0)
+            _raise_final(error, f"the service asks to wait {in_words(wanted)}, but {why}")
+        if self._tried >= self._policy.attempts or too_late:
             _raise_final(error)
         self._next = time.monotonic() + pause
 
@@ -201,6 +238,18 @@ def backoff(tried: int, chance: float) -> float:
     """Seconds to wait after ``tried`` attempts without a word from the service: exponential, half of it by chance."""
     pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (tried - 1))
     return float(pause * (0.5 + chance / 2))
+
+
+def in_words(seconds: float) -> str:
+    """``seconds`` in the unit that reads best, e.g. "24 h"; rounded up."""
+    for unit, name in ((3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * unit:
+            return f"{math.ceil(seconds / unit * 10 - 1e-6) / 10:g} {name}"
+    return f"{math.ceil(seconds * 10 - 1e-6) / 10:g} s"
+
+
+def _left(seconds: float) -> str:
+    return f"{max(0.0, seconds):.0f} s of the row's time are left"
 
 
 def retry_after(error: Exception) -> float | None:
@@ -265,9 +314,16 @@ async def _count_async(chunks: AsyncIterator[Any], count: Callable[[Any], None],
     count(last)
 
 
-def _raise_final(error: Exception) -> NoReturn:
-    """Raise ``error`` as its own type that is also a user error of prompt flow, which prompt flow never retries."""
+def _raise_final(error: Exception, more: str = "") -> NoReturn:
+    """Raise ``error`` as its own type that is also a user error of prompt flow, which prompt flow never retries.
+
+    ``more`` is added to its message.
+    """
     kind: Any = type(error)
+    if more:
+        text = f"{error}; {more}"
+        error.args = (text,)
+        error.message = text  # type: ignore[attr-defined]
     final = _final_type(kind)
     if final is not None:
         error.__class__ = final

@@ -319,7 +319,11 @@ class _Session:
             if self._limits.calls(other.run.run.name, message.host):
                 for flight in other.in_flight.values():
                     flight.join(throttle)
-        if throttle.throttled(time.monotonic(), message.seconds):
+        smaller = throttle.throttled(time.monotonic(), message.seconds)
+        if message.asked:
+            text = f"{message.host} answers 429 and asks to wait {message.asked:g} s: rows that cannot wait fail"
+            self._tell(hand.run, text)
+        elif smaller:
             text = f"{message.host} answers 429 (too many requests): at most {throttle.window} rows in flight now"
             self._tell(hand.run, text)
 
