@@ -21,6 +21,9 @@ BOOTSTRAP_FROM = 200
 BOOTSTRAP_UP_TO = 1000
 """Rows from which on t and the bootstrap agree (central limit theorem)."""
 
+ROUNDING = 1e-12
+"""Values that differ by less of their size are the same: 0.8 - 0.7 and 0.3 - 0.2 are one change."""
+
 
 @dataclass(frozen=True)
 class Mean:
@@ -70,9 +73,9 @@ def _mean(
     moved = [value - usual for value in values if value != usual] if usual is not None else list(values)
     if usual is not None and not moved:
         return _unmoved(n, usual, confidence, limit, step)
-    center = math.fsum(values) / n
-    deviation = math.sqrt(math.fsum((value - center) ** 2 for value in values) / max(1, n - 1))
-    spread = min(values) < max(values)
+    spread = max(values) - min(values) > ROUNDING * max(map(abs, values))
+    center = math.fsum(values) / n if spread else values[0]
+    deviation = math.sqrt(math.fsum((value - center) ** 2 for value in values) / max(1, n - 1)) if spread else 0.0
     if spread and len(moved) >= BOOTSTRAP_FROM and n <= BOOTSTRAP_UP_TO:
         return _by_bootstrap(values, deviation, confidence, limit, seed)
     if usual is None or (len(moved) == n and spread):
