@@ -237,7 +237,9 @@ def all_faults(rows: int, work: Path, concurrency: int) -> None:
     program = model_program(work / "flow")
     with start(Settings(latency=0.01, faults=faults, retry_after=0.1, seed=3)) as server:
         run = bulk_run(program, work / "run", rows, connections={"model": programs.connection(server.url)})
-        result, heard = run_one(LocalRunner(), run, line_timeout=6, attempts=8, concurrency=concurrency, processes=2)
+        result, heard = run_one(
+            LocalRunner(), run, line_timeout=30, call_timeout=2, attempts=8, concurrency=concurrency, processes=2
+        )
         counted = server.stats()
     ended = assert_accounted(result, work / "run", rows)
     assert result.completed > 0.97 * rows

@@ -244,6 +244,16 @@ def work(number: int, text: str) -> str:
 """
 
 
+@pytest.mark.parametrize(("call_timeout", "completed"), [(0, 2), (0.3, 0)])
+def test_slow_model_has_all_of_the_rows_time(tmp_path: Path, call_timeout: float, completed: int) -> None:
+    with running(Settings(latency=1.2)) as url:
+        program = programs.one_node(tmp_path / "flow", ASK)
+        run = bulk_run(program, tmp_path / "run", 2, environment={"MODEL_URL": f"{url}/v1"})
+        result, _ = run_one(LocalRunner(), run, line_timeout=3, call_timeout=call_timeout, attempts=2)
+    assert_accounted(result, tmp_path / "run", 2)
+    assert (result.completed, result.attempts) == (completed, 2 if completed else 4)
+
+
 def test_service_that_asks_to_wait_a_day(tmp_path: Path) -> None:
     with running(Settings(faults={"429": 1.0}, retry_after=86400.0)) as url:
         program = programs.one_node(tmp_path / "flow", ASK)

@@ -191,7 +191,7 @@ def test_after_a_429_every_call_to_that_host_waits(
 @pytest.mark.parametrize("status", [429, 503])
 def test_nobody_waits_for_a_day(meter: Meter, clock: Clock, status: int) -> None:
     meter.deadline = None
-    with pytest.raises(openai.APIStatusError, match="no.*the service asks to wait 24 h, but at most 120 s are waited"):
+    with pytest.raises(openai.APIStatusError, match=r"no.*the service asks to wait 24 h, but at most 120 s are waited"):
         ask(Service(bad(status, retry_after="86400")))
     assert (meter.attempts, clock.slept) == (1, [])
 
@@ -280,6 +280,15 @@ def test_one_attempt_gets_a_share_of_the_rows_time(meter: Meter, clock: Clock) -
     with service.client() as client:
         client.with_options(timeout=3).chat.completions.create(model="gpt-35-turbo", messages=MESSAGES)
     assert service.timeouts == [30, 5, 10, 3]
+
+
+def test_calls_that_take_too_long_say_what_each_was_given(meter: Meter) -> None:
+    with pytest.raises(openai.APITimeoutError, match=r"timed out.*each try may take 30 s \(call-timeout\)"):
+        ask(Service(httpx2.ReadTimeout("slow")))
+    meter.deadline = None
+    with pytest.raises(openai.APITimeoutError) as caught:
+        ask(Service(httpx2.ReadTimeout("slow")), timeout=5)
+    assert "call-timeout" not in str(caught.value)
 
 
 def test_an_abandoned_row_makes_no_further_call(meter: Meter) -> None:

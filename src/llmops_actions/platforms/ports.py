@@ -65,7 +65,8 @@ class RunSettings:
     """How to run. Times in seconds; 0 means no limit.
 
     ``concurrency``: rows in flight, all runs together. ``processes``: child processes at once, all runs together
-    (0: as many as this machine has processors). ``attempts``: how often one model call is tried at most.
+    (0: as many as this machine has processors). ``attempts``: how often one model call is tried at most;
+    ``call_timeout``: how long one try may take, never longer than what is left of the row's time.
     ``resume``: keep the rows of an earlier run with the same fingerprint; ``retry_failed``: of those, run the
     failed ones again.
     """
@@ -73,6 +74,7 @@ class RunSettings:
     concurrency: int = 64
     processes: int = 0
     line_timeout: float = 600.0
+    call_timeout: float = 120.0
     run_timeout: float = 0.0
     attempts: int = 6
     resume: bool = False

@@ -72,6 +72,11 @@ class EngineInputs(Inputs):
     line_timeout: float = Field(
         DEFAULTS.line_timeout, ge=0, description="Seconds after which a row is given up; 0 for no limit."
     )
+    call_timeout: float = Field(
+        DEFAULTS.call_timeout,
+        ge=0,
+        description="Seconds after which one try of a model call is given up; 0 for what is left of the row's time.",
+    )
     run_timeout: float = Field(
         DEFAULTS.run_timeout, ge=0, description="Seconds after which a run is given up; 0 for no limit."
     )

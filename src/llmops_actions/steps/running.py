@@ -27,6 +27,7 @@ def run_settings(inputs: EngineInputs, prices: PriceTable) -> RunSettings:
         concurrency=inputs.concurrency,
         processes=inputs.processes,
         line_timeout=inputs.line_timeout,
+        call_timeout=inputs.call_timeout,
         run_timeout=inputs.run_timeout,
         attempts=inputs.attempts,
         resume=inputs.resume,

@@ -80,7 +80,7 @@ class HostGates:
 
 @dataclass(frozen=True)
 class CallPolicy:
-    """How calls are made: ``attempts`` at most for one call; ``call_timeout`` seconds for one attempt (0: no limit)."""
+    """How calls are made: ``attempts`` at most for one call, ``call_timeout`` seconds for one (0: the row's time)."""
 
     attempts: int
     call_timeout: float
@@ -133,6 +133,7 @@ class _Call:
         self._host = client.base_url.host
         self._client_timeout = client.timeout
         self._asked_for_usage = False
+        self._timed_out = ""
         self._tried = 0
         self._next = 0.0
 
@@ -145,6 +146,8 @@ class _Call:
         limits = [seconds for seconds in (remaining, self._policy.call_timeout or None, own) if seconds is not None]
         if limits and not isinstance(options.timeout, (int, float)):
             options.timeout = max(0.1, min(limits))
+        if options.timeout == self._policy.call_timeout:
+            self._timed_out = f"each try may take {self._policy.call_timeout:g} s (call-timeout)"
         if self._stream and "chat/completions" in options.url and isinstance(options.json_data, dict):
             self._ask_for_usage(options)
         self._tried += 1
@@ -209,7 +212,7 @@ class _Call:
             why = longest if wanted > LONGEST_RETRY_AFTER else _left(remaining or 0.0)
             _raise_final(error, f"the service asks to wait {in_words(wanted)}, but {why}")
         if self._tried >= self._policy.attempts or too_late:
-            _raise_final(error)
+            _raise_final(error, self._timed_out if isinstance(error, openai.APITimeoutError) else "")
         self._next = time.monotonic() + pause
 
     def _count(self, answer: Any) -> None:

@@ -37,7 +37,6 @@ from llmops_actions.platforms.local.run_state import PendingRow, RunState
 from llmops_actions.platforms.local.setup import setup_for
 from llmops_actions.platforms.ports import BulkRun, ProgressListener, RunProgress, RunResult, RunSettings, RunStatus
 
-
 ROWS_FOR_ANOTHER_CHILD = 200
 """Rows that must be left before a run gets one more child."""
 

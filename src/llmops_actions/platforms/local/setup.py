@@ -30,6 +30,7 @@ class ChildSetup:
     scratch: Path
     log: Path
     line_timeout: float
+    call_timeout: float
     attempts: int
     prices: PriceTable
 
@@ -59,6 +60,7 @@ def setup_for(run: BulkRun, settings: RunSettings, scratch: Path, home: Path) ->
         scratch=scratch,
         log=run.folder.absolute() / "log.txt",
         line_timeout=settings.line_timeout,
+        call_timeout=settings.call_timeout,
         attempts=settings.attempts,
         prices=settings.prices,
     )

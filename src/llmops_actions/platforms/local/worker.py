@@ -310,8 +310,7 @@ def _install_model_calls(setup: ChildSetup, link: _Link) -> None:
     from llmops_actions.platforms.local import model_calls
 
     gates = model_calls.HostGates(lambda host, seconds, asked: link.send(Throttled(host, seconds, asked)))
-    call_timeout = setup.line_timeout / 3
-    model_calls.install(model_calls.CallPolicy(setup.attempts, call_timeout, setup.prices, gates))
+    model_calls.install(model_calls.CallPolicy(setup.attempts, setup.call_timeout, setup.prices, gates))
     model_calls.share_http_clients()
 
 

@@ -98,6 +98,7 @@ class _Report:
                 scratch=scratch,
                 log=scratch / "log.txt",
                 line_timeout=0.0,
+                call_timeout=0.0,
                 attempts=1,
                 prices=PriceTable(),
             )
