@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from llmops_actions.errors import ExperimentError, Location, UsageError
 from llmops_actions.experiment.connections import Connection, point_at
@@ -154,14 +156,28 @@ def offline_model_address(services: Services) -> str | None:
     """The address of the stand-in model that somebody started already, without a slash at its end.
 
     Raises:
-        UsageError: it is no address.
+        UsageError: it is no address of this machine: nothing that is offline may go out.
     """
     written = services.environ.get(OFFLINE_MODEL_VARIABLE)
     if not written:
         return None
-    if not written.startswith(("http://", "https://")):
-        raise UsageError(f"{OFFLINE_MODEL_VARIABLE} must be an address such as http://127.0.0.1:8321.")
+    if not _is_on_this_machine(written):
+        raise UsageError(
+            f"{OFFLINE_MODEL_VARIABLE} must be an address of this machine, such as http://127.0.0.1:8321: "
+            "offline, nothing goes out."
+        )
     return written.rstrip("/")
+
+
+def _is_on_this_machine(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        if parts.scheme not in ("http", "https"):
+            return False
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def unresolved_surroundings(experiment: Experiment, services: Services) -> Surroundings:

@@ -223,11 +223,27 @@ def test_offline_takes_a_stand_in_that_is_there(house: House) -> None:
     assert house.runner.runs[0].environment["OPENAI_BASE_URL"] == "http://127.0.0.1:8321/v1"
 
 
-def test_an_address_that_is_none(house: House) -> None:
-    house.environ["LLMOPS_OFFLINE_MODEL_URL"] = "8321"
-    outcome = house.run("bulk-run", offline="true")
-    assert outcome.verdict == "usage"
-    assert "must be an address such as http://127.0.0.1:8321" in messages(outcome)
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("8321", "http://", "ftp://127.0.0.1", "http://[::1", "http://example.com", "http://0.0.0.0:8321"),
+        *("http://127.0.0.1.example.com:8321", "http://127.0.0.1@example.com", "http://localhost.example.com"),
+    ],
+)
+def test_offline_takes_no_address_but_this_machines(house: House, address: str) -> None:
+    house.environ["LLMOPS_OFFLINE_MODEL_URL"] = address
+    for step in ("bulk-run", "lifecycle"):
+        outcome = house.run(step, offline="true")
+        assert outcome.verdict == "usage"
+        assert "must be an address of this machine, such as http://127.0.0.1:8321" in messages(outcome)
+    assert house.runner.runs == []
+
+
+@pytest.mark.parametrize("address", ["http://localhost:8321", "https://127.8.0.1:8321", "http://[::1]:8321"])
+def test_addresses_of_this_machine(house: House, address: str) -> None:
+    house.environ["LLMOPS_OFFLINE_MODEL_URL"] = address
+    assert house.run("bulk-run", offline="true").verdict == "passed"
+    assert house.runner.runs[0].environment["OPENAI_BASE_URL"] == f"{address}/v1"
 
 
 def test_the_work_folder_may_not_lie_inside_a_flow(house: House) -> None:
@@ -279,8 +295,10 @@ OUTSIDE = "../../../../outside.py"
         (f"additional_includes: [{OUTSIDE}]\n", "additional_includes"),
         (f"environment: {{python_requirements_txt: {OUTSIDE}}}\n", "environment"),
         (
-            "node_variants:\n  reply:\n    default_variant_id: a\n    variants:\n"
-            f"      a: {{node: {{type: python, source: {{type: code, path: {OUTSIDE}}}}}}}\n",
+            (
+                "node_variants:\n  reply:\n    default_variant_id: a\n    variants:\n"
+                f"      a: {{node: {{type: python, source: {{type: code, path: {OUTSIDE}}}}}}}\n"
+            ),
             "a: {",
         ),
     ],
