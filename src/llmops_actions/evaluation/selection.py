@@ -89,36 +89,58 @@ class Selection:
 def select(variations: Sequence[VariationRuns], criterion: Criterion) -> Selection:
     """Compare every variation with the default, and choose.
 
-    A variation beats the default when it is significantly better on a dataset and significantly worse on none (Holm
-    1979 over variations and datasets), and does not lose rows. Of those that do, the highest mean is best; those that
-    are not significantly below it stand in for it where they are cheaper. Where none does, the default wins. A sweep
-    without a default is compared with the variation of the highest mean, for which likewise cheaper ones stand in.
+    A variation beats the default when it has the score wherever the default has it, is significantly better on a
+    dataset and significantly worse on none (Holm 1979 over variations and datasets), and does not lose rows. Of those
+    that do, the highest mean is best; those that are not significantly below it stand in for it where they are cheaper.
+    Where none does, the default wins. A sweep without a default is compared with the variation of the highest mean,
+    for which likewise cheaper ones stand in.
     """
     default = next((each for each in variations if each.is_default), None)
     if default is None:
         return _without_default(variations, criterion)
-    others = [each for each in variations if not each.is_default]
+    others = [each for each in variations if each is not default]
     compared = _compare_all(default, others, criterion)
-    better = [other for other in others if _beats([each for each in compared if each.variation == other.name])]
+    datasets = _datasets([default], criterion)
+    better = [
+        other
+        for other in others
+        if _has_all(other, datasets, criterion) and _beats([each for each in compared if each.variation == other.name])
+    ]
     if not better:
         reason = "No variation is better than the default beyond chance." if others else "There is only the default."
         return Selection(default.name, reason, tuple(compared))
-    top = _highest(better, criterion)
+    top = _highest(better, datasets, criterion)
     best = _cheapest_equal(top, better, criterion)
     reason = f"`{best.name}` is better than the default beyond chance"
     return Selection(best.name, f"{reason}{_instead_of(best, top)}.", tuple(compared))
 
 
 def _without_default(variations: Sequence[VariationRuns], criterion: Criterion) -> Selection:
-    top = _highest(variations, criterion)
+    if len(variations) == 1:
+        return Selection(variations[0].name, "There is only one variation.", ())
+    datasets = _datasets(variations, criterion)
+    whole = [each for each in variations if _has_all(each, datasets, criterion)] or list(variations)
+    sound = [each for each in whole if not any(_loses_to(each, other, criterion) for other in whole)] or whole
+    top = _highest(sound, datasets, criterion)
+    best = _cheapest_equal(top, sound, criterion)
+    what = "has the best mean" if best is top else "is not worse than the best mean beyond chance"
+    reason = f"There is no default to compare with. `{best.name}` {what}{_instead_of(best, top)}."
     others = [each for each in variations if each is not top]
-    if not others:
-        return Selection(top.name, "There is only one variation.", ())
-    best = _cheapest_equal(top, variations, criterion)
-    reason = f"There is no default to compare with. `{best.name}` has the best mean"
-    if best is not top:
-        reason = f"There is no default to compare with. `{best.name}` is not worse than the best mean beyond chance"
-    return Selection(best.name, f"{reason}{_instead_of(best, top)}.", tuple(_compare_all(top, others, criterion)))
+    return Selection(best.name, reason, tuple(_compare_all(top, others, criterion)))
+
+
+def _datasets(variations: Sequence[VariationRuns], criterion: Criterion) -> list[str]:
+    """The datasets on which one of them has the score."""
+    names = dict.fromkeys(run.dataset for each in variations for run in each.runs)
+    return [name for name in names if any(each.series(criterion.metric, name) for each in variations)]
+
+
+def _has_all(variation: VariationRuns, datasets: Sequence[str], criterion: Criterion) -> bool:
+    return all(variation.series(criterion.metric, name) for name in datasets)
+
+
+def _loses_to(variation: VariationRuns, other: VariationRuns, criterion: Criterion) -> bool:
+    return any(each.loses_rows for each in _compare_all(other, [variation], criterion))
 
 
 def _instead_of(best: VariationRuns, top: VariationRuns) -> str:
@@ -149,14 +171,12 @@ def _is_below(compared: Sequence[Compared]) -> bool:
     return any(each.loses_rows or (each.significant and each.better < 0) for each in compared)
 
 
-def _highest(variations: Sequence[VariationRuns], criterion: Criterion) -> VariationRuns:
-    """The best mean over the rows of the datasets that all of them have; the cheaper where two are equal."""
-    datasets = [run.dataset for run in variations[0].runs]
-    shared = [dataset for dataset in datasets if all(each.series(criterion.metric, dataset) for each in variations)]
+def _highest(variations: Sequence[VariationRuns], datasets: Sequence[str], criterion: Criterion) -> VariationRuns:
+    """The best mean over the rows of these datasets; the cheaper where two are equal."""
 
     def rank(variation: VariationRuns) -> tuple[float, float, float]:
         cost, tokens = _price(variation)
-        return (_mean(variation, shared, criterion), -cost, -tokens)
+        return (_mean(variation, datasets, criterion), -cost, -tokens)
 
     return max(variations, key=rank)
 

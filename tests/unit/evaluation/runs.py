@@ -57,9 +57,14 @@ def run(
         cost=0.01 * rows,
         latency_p95=1.5,
         series=all_series,
-        logged=tuple(LoggedMetric(*name.split(".", 1), value) for name, value in (logged or {}).items()),
+        logged=tuple(logged_metric(name, value) for name, value in (logged or {}).items()),
     )
     return replace(plain, **details)
+
+
+def logged_metric(name: str, value: float) -> LoggedMetric:
+    evaluator, _, metric = name.partition(".")
+    return LoggedMetric(evaluator, metric, value)
 
 
 def gate(**keys: Any) -> GateBlock:
