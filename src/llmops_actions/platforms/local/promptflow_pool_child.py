@@ -18,7 +18,6 @@ from typing import Any, NoReturn
 from llmops_actions.platforms.local import aggregation
 from llmops_actions.platforms.local.executors.loading import (
     LEFT_OUT,
-    connection_dictionary,
     offer_connections,
     working_folder,
     write_yaml,
@@ -99,8 +98,7 @@ class _PoolRun:
         from promptflow._proxy._python_executor_proxy import PythonExecutorProxy
         from promptflow.batch import _batch_engine
 
-        connections = connection_dictionary(setup.connections)
-        offer_connections(connections)
+        connections = offer_connections(setup.connections)
         flow_file, init = _flow_file(setup, folder)
         storage = _storage(self)
         executor = _executor(flow_file, folder, connections, storage, init)

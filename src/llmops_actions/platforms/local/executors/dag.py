@@ -48,7 +48,7 @@ class _Step:
 class DagExecutor:
     """A graph of nodes. ``flow_file`` is the resolved definition; code and prompts are in ``folder``."""
 
-    def __init__(self, flow_file: Path, folder: Path, connections: dict[str, Any]) -> None:
+    def __init__(self, flow_file: Path, folder: Path, connections: Any) -> None:
         self._executor = FlowExecutor.create(
             flow_file,
             connections,

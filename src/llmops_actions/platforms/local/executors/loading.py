@@ -16,19 +16,6 @@ from llmops_actions.platforms.local.executors.protocol import Executor
 from llmops_actions.platforms.local.setup import ChildSetup
 from llmops_actions.platforms.ports import Connection, Program
 
-_TYPE_NAMES = {
-    "azure_open_ai": "AzureOpenAIConnection",
-    "open_ai": "OpenAIConnection",
-    "azure_content_safety": "AzureContentSafetyConnection",
-    "azure_ai_services": "AzureAIServicesConnection",
-    "cognitive_search": "CognitiveSearchConnection",
-    "form_recognizer": "FormRecognizerConnection",
-    "serp": "SerpConnection",
-    "serverless": "ServerlessConnection",
-    "custom": "CustomConnection",
-}
-"""The type names of connection files, and prompt flow's classes."""
-
 LEFT_OUT = shutil.ignore_patterns(".git", ".llmops", "__pycache__", ".runs", ".promptflow", ".venv", "node_modules")
 """What a private copy of a folder can do without."""
 
@@ -68,8 +55,7 @@ def working_folder(program: Program, scratch: Path) -> Path:
 def _load_prompt_flow(program: Program, folder: Path, setup: ChildSetup) -> Executor:
     from llmops_actions.platforms.local.executors import dag, script
 
-    connections = connection_dictionary(setup.connections)
-    offer_connections(connections)
+    connections = offer_connections(setup.connections)
     if program.kind == "prompty":
         return script.PromptyRowExecutor(folder / program.file, connections, dict(program.definition))
     flow_file = setup.scratch / ("flow.dag.yaml" if program.kind == "dag" else "flow.flex.yaml")
@@ -87,26 +73,17 @@ def write_yaml(file: Path, document: Mapping[str, Any]) -> None:
         yaml.safe_dump(dict(document), stream, allow_unicode=True, sort_keys=False)
 
 
-def connection_dictionary(connections: Mapping[str, Connection]) -> dict[str, Any]:
-    """The connections in the form that prompt flow's executor takes."""
-    return {
-        name: {
-            "type": _TYPE_NAMES.get(connection.type, connection.type),
-            "module": "promptflow.connections",
-            "value": {**connection.configs, **connection.secrets},
-            "secret_keys": list(connection.secrets),
-        }
-        for name, connection in connections.items()
-    }
+def offer_connections(connections: Mapping[str, Connection]) -> Any:
+    """The connections as prompt flow's executor takes them.
 
-
-def offer_connections(connections: Mapping[str, Any]) -> None:
-    """Let code that asks prompt flow for a connection by name get one of these: no database, no keyring."""
+    Code that asks prompt flow for a connection by name gets one of these, too: no database, no keyring.
+    """
     from promptflow.core import _prompty_utils
     from promptflow.core._connection_provider._connection_provider import ConnectionProvider
-    from promptflow.core._connection_provider._dict_connection_provider import DictConnectionProvider
 
-    provider = DictConnectionProvider({name: dict(connection) for name, connection in connections.items()})
+    from llmops_actions.platforms.local.executors.connections import LazyConnections
+
+    provider = LazyConnections(connections)
     ConnectionProvider._instance = provider
 
     def get_connection_by_name(name: str) -> tuple[dict[str, Any], str]:
@@ -114,3 +91,4 @@ def offer_connections(connections: Mapping[str, Any]) -> None:
         return dict(connection), connection.TYPE
 
     _prompty_utils.get_connection_by_name = get_connection_by_name
+    return provider

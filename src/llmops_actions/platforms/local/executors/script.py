@@ -25,9 +25,7 @@ from llmops_actions.platforms.local.metering import Meter
 class FlexExecutor:
     """A flex flow. ``init`` are the constructor arguments of its class."""
 
-    def __init__(
-        self, flow_file: Path, folder: Path, connections: dict[str, Any], init: dict[str, Any], aggregates: bool
-    ) -> None:
+    def __init__(self, flow_file: Path, folder: Path, connections: Any, init: dict[str, Any], aggregates: bool) -> None:
         self._executor: ScriptExecutor = ScriptExecutor(
             flow_file=flow_file,
             connections=connections,
@@ -76,7 +74,7 @@ class FlexExecutor:
 class PromptyRowExecutor(FlexExecutor):
     """A prompty. ``overrides`` is merged into its front matter."""
 
-    def __init__(self, file: Path, connections: dict[str, Any], overrides: dict[str, Any]) -> None:
+    def __init__(self, file: Path, connections: Any, overrides: dict[str, Any]) -> None:
         self._executor = PromptyExecutor(
             flow_file=file,
             connections=connections,
