@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmops_actions.errors import ExperimentError
-from llmops_actions.experiment.datasets import read_rows
+from llmops_actions.experiment.datasets import PARQUET_ROWS, read_rows
 
 
 def read(tmp_path: Path, name: str, content: str | bytes) -> list[tuple[int, dict[str, Any]]]:
@@ -82,17 +85,77 @@ def test_tables_that_are_none(tmp_path: Path, text: str | bytes, expected: str) 
 
 
 def test_parquet(tmp_path: Path) -> None:
+    import pyarrow
+
+    rows = read_parquet(
+        tmp_path,
+        {
+            "float": [0.1 + 0.2, float("nan")],
+            "integer": pyarrow.array([2**60 + 1, None]),
+            "text": ["x\u2028y\nz", None],
+            "truth": [True, None],
+            "price": [Decimal("1.10"), None],
+            "day": [date(2026, 1, 2), None],
+            "moment": [datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone.utc), None],
+            "tags": [["a", "b"], None],
+            "nested": [{"n": Decimal(2), "at": time(1, 2)}, None],
+        },
+    )
+    assert rows[0] == (
+        1,
+        {
+            "float": 0.1 + 0.2,
+            "integer": 2**60 + 1,
+            "text": "x\u2028y\nz",
+            "truth": True,
+            "price": "1.10",
+            "day": "2026-01-02",
+            "moment": "2026-01-02T03:04:05.000006+00:00",
+            "tags": ["a", "b"],
+            "nested": {"n": "2", "at": "01:02:00"},
+        },
+    )
+    assert rows[1] == (2, dict.fromkeys(rows[0][1]))
+    json.dumps(rows, allow_nan=False)
+
+
+def read_parquet(folder: Path, columns: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    import pyarrow
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table(columns), folder / "a.parquet")
+    return list(read_rows(folder / "a.parquet"))
+
+
+def test_parquet_of_pandas_comes_without_its_index(tmp_path: Path) -> None:
     import pandas
 
-    frame = pandas.DataFrame({"a": [0.1234567890123, 2.0], "b": ["x\u2028y\nz", None]})
-    frame["day"] = pandas.to_datetime(["2026-01-02", "2026-01-03"])
-    frame.to_parquet(tmp_path / "a.parquet")
-    rows = list(read_rows(tmp_path / "a.parquet"))
-    assert [(number, row["a"], row["b"]) for number, row in rows] == [
-        (1, 0.1234567890123, "x\u2028y\nz"),
-        (2, 2.0, None),
-    ]
-    assert rows[0][1]["day"].startswith("2026-01-02")
+    frame = pandas.DataFrame({"a": [1, 2, 3], "at": pandas.to_datetime(["2026-01-02"] * 3)})
+    frame[frame["a"] > 1].to_parquet(tmp_path / "a.parquet")
+    rows = [{"a": 2, "at": "2026-01-02T00:00:00"}, {"a": 3, "at": "2026-01-02T00:00:00"}]
+    assert list(read_rows(tmp_path / "a.parquet")) == list(enumerate(rows, 1))
+
+
+def test_parquet_is_read_batch_by_batch(tmp_path: Path) -> None:
+    count = 3 * PARQUET_ROWS + 1
+    rows = read_parquet(tmp_path, {"n": list(range(count))})
+    assert rows == [(number + 1, {"n": number}) for number in range(count)]
+
+
+def test_parquet_that_json_cannot_hold(tmp_path: Path) -> None:
+    for value, kind in ((b"x", "bytes"), ([{"deep": b"x"}], "bytes"), (timedelta(1), "timedelta")):
+        with pytest.raises(ExperimentError, match=rf"a\.parquet:2: The column `raw` holds {kind}, which JSON cannot"):
+            read_parquet(tmp_path, {"raw": [None, value]})
+
+
+def test_parquet_with_a_column_twice(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    table = pyarrow.table([[1], [2]], names=["a", "a"])
+    parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(ExperimentError, match="`a` stands twice"):
+        list(read_rows(tmp_path / "a.parquet"))
 
 
 def test_parquet_that_is_none(tmp_path: Path) -> None:
@@ -100,12 +163,7 @@ def test_parquet_that_is_none(tmp_path: Path) -> None:
 
 
 def test_parquet_without_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import pandas
-
-    def missing(file: Path) -> None:
-        raise ImportError("pyarrow")
-
-    monkeypatch.setattr(pandas, "read_parquet", missing)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert "llmops-actions[parquet]" in refused(tmp_path, "a.parquet", b"")
 
 

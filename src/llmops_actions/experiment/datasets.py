@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import re
 from collections.abc import Callable, Iterator
+from datetime import date, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +18,14 @@ DataRow = tuple[int, dict[str, Any]]
 """The line of the file where the row starts (from 1), and its values by column."""
 
 MAX_FIELD_CHARACTERS = 50_000_000
+PARQUET_ROWS = 1024
+"""Rows of a Parquet file that are held at once, besides its row group."""
+
+_PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
 def read_rows(file: Path) -> Iterator[DataRow]:
-    """The rows of a dataset, one after another: memory does not grow with the file (except JSON and Parquet).
+    """The rows of a dataset, one after another: memory does not grow with the file (except JSON).
 
     Values of CSV and TSV are text, as prompt flow reads them: its flows turn them into the types of their inputs.
     Empty lines are passed over.
@@ -122,21 +130,58 @@ def _separated_rows(reader: Any, header: list[str], file: Path) -> Iterator[Data
 
 
 def _read_parquet(file: Path) -> Iterator[DataRow]:
-    import pandas
-
     try:
-        frame = pandas.read_parquet(file)
+        import pyarrow
+        from pyarrow import parquet
     except ImportError as error:
         raise ExperimentError(
             "Parquet needs pyarrow: `pip install 'llmops-actions[parquet]'`, or convert the file to JSONL.",
             Location(file),
         ) from error
-    except (ValueError, OSError) as error:
+    number = 0
+    try:
+        with parquet.ParquetFile(file) as table:
+            _check_header(table.schema_arrow.names, file)
+            for batch in table.iter_batches(PARQUET_ROWS):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, _parquet_row(row, Location(file, number))
+    except (pyarrow.ArrowException, ValueError, OSError) as error:
         raise ExperimentError(f"Not a valid Parquet file: {error}.", Location(file)) from error
-    for number, line in enumerate(
-        frame.to_json(orient="records", lines=True, date_format="iso", double_precision=15).splitlines(), 1
-    ):
-        yield number, json.loads(line)
+
+
+def _parquet_row(row: dict[str, Any], place: Location) -> dict[str, Any]:
+    """The row as JSON; without the index that pandas writes as a column."""
+    values = {}
+    for column, value in row.items():
+        if not _PANDAS_INDEX.fullmatch(column):
+            try:
+                values[column] = _as_json(value)
+            except TypeError as error:
+                message = f"The column `{column}` holds {error}, which JSON cannot hold. Convert it to text."
+                raise ExperimentError(message, place) from error
+    return values
+
+
+def _as_json(value: Any) -> Any:
+    """A value of pyarrow as JSON has it; exact numbers and times become text, NaN and infinities null.
+
+    Raises:
+        TypeError: there is no such JSON value; the message is the type.
+    """
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {name: _as_json(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(each) for each in value]
+    raise TypeError(type(value).__name__)
 
 
 _READERS: dict[str, Callable[[Path], Iterator[DataRow]]] = {
