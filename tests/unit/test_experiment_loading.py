@@ -165,7 +165,7 @@ def test_no_such_use_case(tmp_path: Path) -> None:
         load_experiment(tmp_path / "a\0b")
 
 
-@pytest.mark.parametrize("environment", ["../pr", "a/b", ".", "..", "-x", "a b", "x\0"])
+@pytest.mark.parametrize("environment", ["../pr", "a/b", ".", "..", "-x", "a b", "x\0", "x" * 65, "x\n"])
 def test_environments_that_are_no_names(tmp_path: Path, environment: str) -> None:
     with pytest.raises(UsageError, match="cannot name an environment"):
         load_experiment(use_case(tmp_path), environment)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from llmops_actions.experiment.fingerprint import IGNORED_FOLDERS
-from llmops_actions.experiment.loading import FILE_NAME
+from llmops_actions.experiment.loading import FILE_NAME, is_environment
 
 _PASSED_OVER = IGNORED_FOLDERS | {"node_modules", "site-packages", "dist", "build", "tests"}
 
@@ -32,4 +32,4 @@ def environments(use_case: Path) -> list[str]:
     """The environments that the use case has an overlay for: ``pr`` of ``experiment.pr.yaml``."""
     stem = FILE_NAME.removesuffix(".yaml")
     names = (file.name[len(stem) + 1 : -len(".yaml")] for file in use_case.glob(f"{stem}.*.yaml"))
-    return sorted(name for name in names if name)
+    return sorted(name for name in names if is_environment(name))

@@ -26,7 +26,7 @@ from llmops_actions.experiment.yaml_source import Document, KeyPath, read_yaml
 FILE_NAME = "experiment.yaml"
 REMOTE_PREFIX = "azureml:"
 
-_ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -83,6 +83,11 @@ def load_experiment(use_case: Path, environment: str | None = None, file_name: s
     )
 
 
+def is_environment(name: str) -> bool:
+    """Whether an environment can have the name: it becomes part of file names."""
+    return _ENVIRONMENT.fullmatch(name) is not None
+
+
 def _sweep_location(block: Callable[[str], _Source]) -> Location:
     name = "hyperparameters" if block("hyperparameters").content.hyperparameters else "variants"
     return block(name).document.locate((name,))
@@ -123,8 +128,11 @@ def _find_files(use_case: Path, file_name: str) -> tuple[Path, Path]:
 
 
 def _overlay_file(file: Path, environment: str) -> Path:
-    if not _ENVIRONMENT.fullmatch(environment):
-        raise UsageError(f"`{environment}` cannot name an environment: use letters, digits, `.`, `_` and `-`.")
+    if not is_environment(environment):
+        raise UsageError(
+            f"`{shortened(environment)}` cannot name an environment: it has at most 64 letters, digits, `.`, `_` "
+            "and `-`, and starts with a letter or a digit."
+        )
     return file.with_name(f"{file.stem}.{environment}{file.suffix}")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from llmops_actions.platforms.ports import RunSettings
 from llmops_actions.steps.declaration import POSITIONAL, Inputs, Names, required
@@ -13,14 +13,12 @@ from llmops_actions.steps.declaration import POSITIONAL, Inputs, Names, required
 DEFAULTS = RunSettings()
 DEFAULT_WORK_DIR = Path(".llmops")
 
-EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-
 
 class UseCaseInputs(Inputs):
     """Which use case, in which environment."""
 
     use_case: Path = required("Folder of the use case, with its experiment.yaml.", json_schema_extra=POSITIONAL)
-    env: EnvironmentName | None = Field(
+    env: str | None = Field(
         None, description="Environment, such as pr, dev or prod: applies the overlay experiment.<env>.yaml."
     )
     work_dir: Path = Field(DEFAULT_WORK_DIR, description="Folder for results, handed from step to step.")

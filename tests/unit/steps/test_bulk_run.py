@@ -246,6 +246,16 @@ def test_addresses_of_this_machine(house: House, address: str) -> None:
     assert house.runner.runs[0].environment["OPENAI_BASE_URL"] == f"{address}/v1"
 
 
+def test_an_environment_is_named_as_its_overlay_is(house: House) -> None:
+    write(house.directory, {"support/experiment.prod.eu.yaml": ""})
+    assert house.run("bulk-run", env="prod.eu").verdict == "passed"
+    assert (house.directory / ".llmops/support/prod.eu/runs").is_dir()
+    for step in ("bulk-run", "validate", "evaluate"):
+        outcome = house.run(step, env="prod eu")
+        assert outcome.verdict == "usage"
+        assert "`prod eu` cannot name an environment: it has at most 64 letters, digits" in messages(outcome)
+
+
 def test_the_work_folder_may_not_lie_inside_a_flow(house: House) -> None:
     for folder in ("support/flows/answer/results", "support/flows/grade"):
         outcome = house.run("bulk-run", work_dir=folder)
