@@ -100,12 +100,12 @@ def test_settings_are_plain_values(settings: dict[str, Any]) -> None:
 
 def test_the_stand_in_takes_the_place_of_the_service() -> None:
     connection = resolved(
-        connection_type="AzureOpenAI", api_base="https://x", api_key="${api_key}", auth_mode="meid_token", rpm=6
+        connection_type="AzureOpenAI", api_base="https://x", api_key="${api_key}", auth_mode="meid_token", rpm=6, tpm=7
     )
     offline = point_at(connection, "http://127.0.0.1:9")
     assert offline.configs == {"api_base": "http://127.0.0.1:9", "api_type": "azure", "api_version": "2024-02-01"}
     assert (offline.secrets, offline.missing) == ({"api_key": "offline"}, ())
-    assert offline.requests_per_minute == 6
+    assert (offline.requests_per_minute, offline.tokens_per_minute) == (None, None)
     assert point_at(resolved(connection_type="OpenAI", base_url="https://x"), "http://h:9").configs == {
         "base_url": "http://h:9/v1"
     }

@@ -29,6 +29,9 @@ ENDPOINT_KEYS: Mapping[str, str | None] = {
 MODEL_CONNECTIONS = frozenset({"AzureOpenAIConnection", "OpenAIConnection", "ServerlessConnection"})
 """Connections that language models are called through: these are pointed at the offline model."""
 
+OFFLINE_KEY = "offline"
+"""The key that the stand-in is called with: clients want one, it means nothing."""
+
 _CUSTOM = frozenset({"CustomConnection", "CustomStrongTypeConnection"})
 _ADDRESSES = frozenset({"api_base", "api_endpoint", "azure_endpoint", "endpoint", "base_url"})
 
@@ -113,7 +116,7 @@ def _setting_name(kind: str, key: str) -> str:
 
 
 def point_at(connection: Connection, url: str) -> Connection:
-    """The same connection, but calling the offline model at ``url`` with a key that means nothing."""
+    """The same connection, but calling the offline model at ``url`` with a key that means nothing, and unpaced."""
     endpoint_key = ENDPOINT_KEYS[connection.type] or "api_base"
     azure = connection.type == "AzureOpenAIConnection"
     endpoint = {endpoint_key: url, "api_type": "azure"} if azure else {endpoint_key: f"{url}/v1"}
@@ -124,9 +127,7 @@ def point_at(connection: Connection, url: str) -> Connection:
         name=connection.name,
         type=connection.type,
         configs={**kept, **endpoint},
-        secrets={**connection.secrets, "api_key": "offline"},
-        requests_per_minute=connection.requests_per_minute,
-        tokens_per_minute=connection.tokens_per_minute,
+        secrets={**connection.secrets, "api_key": OFFLINE_KEY},
         location=connection.location,
     )
 

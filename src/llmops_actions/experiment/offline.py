@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from llmops_actions.experiment.connections import OFFLINE_KEY
 from llmops_actions.experiment.program import Program
 
-OFFLINE_KEY = "offline"
 _ADDRESS_KEYS = ("azure_endpoint", "api_base", "base_url")
 
 
