@@ -102,7 +102,7 @@ def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
     with folder.locked(), surroundings(use_case.experiment, inputs, services) as around:
         runs, findings = _current_runs(use_case, around)
         evaluations = [each for evaluator in evaluators for each in _evaluations(evaluator, runs, around, use_case)]
-        findings += [*_unmatched(evaluators, evaluations), *_longer(evaluations)]
+        findings += [*_unmatched(evaluators, evaluations), *_unequal(evaluations)]
         services.progress.phase(
             f"evaluate: {len(evaluators)} evaluators, {len(runs)} runs, {len(evaluations)} evaluations"
         )
@@ -192,15 +192,18 @@ def _unmatched(evaluators: Sequence[Evaluator], evaluations: Sequence[_Evaluatio
     ]
 
 
-def _longer(evaluations: Sequence[_Evaluation]) -> Iterator[Finding]:
-    """A dataset with more rows than the run probably has one too many in between: all after it are joined wrongly."""
+def _unequal(evaluations: Sequence[_Evaluation]) -> Iterator[Finding]:
+    """A dataset with more or fewer rows than the run: perhaps one in between, and all after it are joined wrongly."""
     told = set()
     for each in evaluations:
         name, rows = each.mapped.dataset.name, each.run.dataset.rows
-        if each.data_rows > rows and name not in told:
+        if each.data_rows != rows and name not in told:
             told.add(name)
-            message = f"`{name}` has {each.data_rows} rows, its runs have {rows}: rows are joined by their number."
-            yield Finding("warning", message, each.mapped.location)
+            text = f"`{name}` has {each.data_rows:,} rows, its runs have {rows:,}. Rows are joined by their number"
+            if each.data_rows < rows:
+                yield Finding("error", f"{text}: make them equal.", each.mapped.location)
+            else:
+                yield Finding("warning", f"{text}, and those beyond are not used.", each.mapped.location)
 
 
 def _evaluations(

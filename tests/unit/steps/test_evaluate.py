@@ -224,6 +224,9 @@ def test_an_evaluation_dataset_that_is_too_short(house: House) -> None:
     outcome = house.run("evaluate", evaluators="tone", variations="default")
     assert outcome.verdict == "failed"
     assert "2 of 3 rows failed: 1 x InputMissing: tone.jsonl has no row 2. (rows 2)" in messages(outcome)
+    allowed = house.run("evaluate", evaluators="tone", variations="default", max_failed_rows="2")
+    assert allowed.verdict == "failed"
+    assert "error: support/experiment.yaml:21:5: `train_tone` has 1 rows, its runs have 3. Rows" in messages(allowed)
 
 
 def test_an_evaluation_dataset_that_is_too_long_is_suspect(house: House) -> None:
@@ -231,7 +234,8 @@ def test_an_evaluation_dataset_that_is_too_long_is_suspect(house: House) -> None
     outcome = house.run("evaluate", evaluators="tone")
     assert outcome.verdict == "passed"
     said = messages(outcome)
-    assert said.startswith("warning: support/experiment.yaml:21:5: `train_tone` has 5 rows, its runs have 3")
+    assert said.startswith("warning: support/experiment.yaml:21:5: `train_tone` has 5 rows, its runs have 3. ")
+    assert said.endswith("Rows are joined by their number, and those beyond are not used.")
     assert said.count("\n") == 0
 
 

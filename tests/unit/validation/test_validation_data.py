@@ -208,7 +208,17 @@ def test_an_evaluators_dataset_with_another_number_of_rows(tmp_path: Path) -> No
     assert found == [
         (
             "error experiment.yaml:21 `more` has 1 rows, but `people`, whose runs it evaluates, has 2. "
-            "Rows are joined one to one: make them equal."
+            "Rows are joined by their number: make them equal."
+        )
+    ]
+
+
+def test_an_evaluators_dataset_with_more_rows(tmp_path: Path) -> None:
+    found = findings_of(tmp_path, {**_with_new_dataset(), "data/more.jsonl": '{"truth": "x"}\n' * 3})
+    assert found == [
+        (
+            "warning experiment.yaml:21 `more` has 3 rows, but `people`, whose runs it evaluates, has 2. "
+            "Rows are joined by their number, and those beyond are not used."
         )
     ]
 

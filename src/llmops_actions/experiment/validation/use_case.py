@@ -36,7 +36,7 @@ from llmops_actions.experiment.validation import (
     sweep,
 )
 from llmops_actions.experiment.validation.connections import UsedConnection
-from llmops_actions.experiment.validation.findings import error, from_error, listing, notice
+from llmops_actions.experiment.validation.findings import error, from_error, listing, notice, warning
 from llmops_actions.experiment.validation.mappings import Taker
 from llmops_actions.experiment.validation.nodes import read_nodes
 from llmops_actions.experiment.validation.places import Places, json_key
@@ -270,11 +270,14 @@ def _check_datasets(
             continue
         own, other = facts[mapped_dataset.dataset.name].rows, facts[mapped_dataset.reference].rows
         if own is not None and other is not None and own != other:
-            yield error(
+            text = (
                 f"`{mapped_dataset.dataset.name}` has {own:,} rows, but `{mapped_dataset.reference}`, whose runs it "
-                f"evaluates, has {other:,}. Rows are joined one to one: make them equal.",
-                mapped_dataset.location,
+                f"evaluates, has {other:,}. Rows are joined by their number"
             )
+            if own < other:
+                yield error(f"{text}: make them equal.", mapped_dataset.location)
+            else:
+                yield warning(f"{text}, and those beyond are not used.", mapped_dataset.location)
     for evaluator in experiment.evaluators:
         if not evaluator.datasets:
             yield notice(f"The evaluator `{evaluator.name}` has no dataset in this environment.", evaluator.location)
