@@ -284,7 +284,7 @@ def test_a_prompty(tmp_path: Path) -> None:
         "configuration": {"type": "azure_openai", "connection": "aoai", "azure_deployment": "gpt-4"},
         "parameters": {"temperature": 0.9, "max_tokens": 64},
     }
-    assert model_calls(program) == [ModelCall("reply.prompty", "aoai", "gpt-4")]
+    assert model_calls(program) == [ModelCall("reply.prompty", "aoai", "gpt-4", 64)]
     assert list(connections_used(program, flow)) == [("reply.prompty", "aoai")]
 
 

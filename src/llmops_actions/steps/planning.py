@@ -24,7 +24,7 @@ CHARACTERS_PER_TOKEN = 4
 """English text has about four characters a token (OpenAI, "What are tokens and how to count them?")."""
 
 EXPECTED_COMPLETION_TOKENS = 100
-"""What an estimate assumes for an answer, where the node sets no ``max_tokens``."""
+"""What an estimate assumes for an answer, where the node or the prompty sets no ``max_tokens``."""
 
 
 @dataclass(frozen=True)
@@ -222,8 +222,9 @@ def _estimate(run: SweepRun, prices: PriceTable) -> float | None:
     nodes = {node["name"]: node for node in program.definition.get("nodes") or []}
     for call in model_calls(program):
         template = _template_characters(program, nodes.get(call.node, {})) // CHARACTERS_PER_TOKEN
-        limit = (nodes.get(call.node, {}).get("inputs") or {}).get("max_tokens")
-        answer = min(limit, EXPECTED_COMPLETION_TOKENS) if isinstance(limit, int) else EXPECTED_COMPLETION_TOKENS
+        answer = (
+            EXPECTED_COMPLETION_TOKENS if call.max_tokens is None else min(call.max_tokens, EXPECTED_COMPLETION_TOKENS)
+        )
         prompt = (template * run.dataset.rows + data_tokens) * run.repeats
         cost = prices.cost(call.model or "", prompt, answer * run.bulk_run.row_count)
         if cost is None:

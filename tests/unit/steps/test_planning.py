@@ -230,6 +230,16 @@ def test_estimates_count_templates_columns_and_answers(repository: Path) -> None
     assert plan.cost == pytest.approx(sum(run.cost or 0 for run in plan.runs))
 
 
+def test_estimates_heed_what_a_prompty_allows(repository: Path) -> None:
+    prompty = "---\nmodel:\n  configuration: {type: azure_openai, azure_deployment: dear, connection: aoai}\n"
+    prompty += "  parameters: {max_tokens: 7}\ninputs: {question: {type: string}}\n---\nuser:\n{{question}}\n"
+    files = {"flows/ask/ask.prompty": prompty, "experiment.yaml": MODEL_USE_CASE["experiment.yaml"]}
+    files["experiment.yaml"] = files["experiment.yaml"].replace("flow: flows/answer", "flow: flows/ask")
+    write(repository / "support", files)
+    write(repository, {"prices.yaml": "dear: {prompt: 0, completion: 1000000}\n"})
+    assert House(repository).run("plan").outputs.cost == pytest.approx(2 * 7)
+
+
 def test_repeats_multiply_rows_calls_and_cost(repository: Path) -> None:
     write(repository, {"prices.yaml": "dear: {prompt: 1000, completion: 1000}\ncheap: {prompt: 1, completion: 1}\n"})
     once, thrice = (House(repository).run("plan", repeats=repeats).outputs for repeats in ("1", "3"))

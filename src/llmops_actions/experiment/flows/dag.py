@@ -8,7 +8,7 @@ from typing import Any
 
 from llmops_actions.errors import ExperimentError
 from llmops_actions.experiment.flows.signatures import Callable_, parse_python, signature_of, tool_function
-from llmops_actions.experiment.flows.types import Flow, FlowInput, ModelCall, flow_inputs
+from llmops_actions.experiment.flows.types import Flow, FlowInput, ModelCall, flow_inputs, token_limit
 from llmops_actions.experiment.parsing import nearest_name
 from llmops_actions.experiment.paths import resolve_inside
 from llmops_actions.experiment.sweep import NodeVariants, Variation
@@ -206,9 +206,10 @@ def _settable(node: Definition, folder: Path) -> list[str] | None:
 def model_calls(definition: Definition) -> list[ModelCall]:
     """The nodes of a resolved dag that call a language model, once for each row."""
     return [
-        ModelCall(node["name"], node.get("connection"), _model(node.get("inputs") or {}))
+        ModelCall(node["name"], node.get("connection"), _model(inputs), token_limit(inputs))
         for node in definition.get("nodes") or []
         if node.get("type") == "llm" and not node.get("aggregation")
+        for inputs in [node.get("inputs") or {}]
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmops_actions.errors import ExperimentError, Location
-from llmops_actions.experiment.flows.types import Flow, ModelCall, flow_inputs
+from llmops_actions.experiment.flows.types import Flow, ModelCall, flow_inputs, token_limit
 from llmops_actions.experiment.sweep import Variation
 from llmops_actions.experiment.yaml_source import Document, parse_yaml, read_text
 
@@ -87,7 +87,8 @@ def model_calls(definition: Mapping[str, Any], name: str) -> list[ModelCall]:
     """A prompty calls its model once for each row."""
     configuration = _configuration(definition)
     model = configuration.get("azure_deployment") or configuration.get("model")
-    return [ModelCall(name, configuration.get("connection"), model if isinstance(model, str) else None)]
+    named = model if isinstance(model, str) else None
+    return [ModelCall(name, configuration.get("connection"), named, token_limit(_parameters(definition)))]
 
 
 def _configuration(definition: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,11 +35,21 @@ def flow_inputs(declared: Mapping[str, Any]) -> dict[str, FlowInput]:
 
 @dataclass(frozen=True)
 class ModelCall:
-    """A place in a flow where a language model is called: its node, the connection and the model's deployment."""
+    """A place in a flow where a language model is called: its node, the connection and the model's deployment.
+
+    ``max_tokens``: the most that an answer may have, if that is set.
+    """
 
     node: str
     connection: str | None
     model: str | None
+    max_tokens: int | None = None
+
+
+def token_limit(settings: Mapping[str, Any]) -> int | None:
+    """The ``max_tokens`` of a node's inputs or a prompty's parameters, where it is a number."""
+    limit = settings.get("max_tokens")
+    return limit if isinstance(limit, int) and not isinstance(limit, bool) else None
 
 
 @dataclass(frozen=True)
