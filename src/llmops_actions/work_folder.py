@@ -93,6 +93,10 @@ class PlanDocument(Document):
     cost: float | None = None
 
 
+UNCOUNTED_ENGINE = "promptflow"
+"""Prompt flow's own pool does not tell what its model calls used."""
+
+
 class RunDocument(Document):
     """``runs/<run>/run.json``: one bulk run, with everything that it was made from."""
 
@@ -120,6 +124,13 @@ class RunDocument(Document):
     duration: float = 0.0
     engine: str = ""
     versions: Mapping[str, str] = Field(default_factory=dict)
+
+    @property
+    def tokens(self) -> int | None:
+        """Prompt and completion tokens, all models together; ``None`` where the engine does not count them."""
+        if self.engine == UNCOUNTED_ENGINE:
+            return None
+        return sum(each.prompt_tokens + each.completion_tokens for each in self.usage.values())
 
 
 class MetricRecord(BaseModel):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tests.integration import runner_programs as programs
 from tests.integration.offline_model_server import running
 from tests.integration.runner_contract import RunnerContract
+from tests.integration.runner_programs import assert_accounted, bulk_run, run_one
 
 from llmops_actions.platforms.local.promptflow_pool import PromptFlowPoolRunner
 
@@ -24,3 +27,10 @@ def model() -> Iterator[str]:
 
 class TestPromptFlowPool(RunnerContract):
     """All of the contract."""
+
+    def test_what_is_not_counted_is_not_free(self, runner: PromptFlowPoolRunner, tmp_path: Path) -> None:
+        program = programs.flex(tmp_path / "flow", "def same(number: int):\n    return number\n", "same")
+        result, _ = run_one(runner, bulk_run(program, tmp_path / "run", 1))
+        [row] = assert_accounted(result, tmp_path / "run", 1)
+        assert (result.cost, result.usage) == (None, {})
+        assert row["cost"] is None

@@ -60,7 +60,7 @@ class RunDigest(_Record):
     rows: int
     failed: int
     scored: int
-    tokens: int
+    tokens: int | None
     cost: float | None
     latency_p95: float | None
     evaluators: Mapping[str, str] = Field(default_factory=dict)

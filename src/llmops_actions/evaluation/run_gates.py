@@ -10,6 +10,7 @@ from llmops_actions.evaluation.series import RunScores
 from llmops_actions.experiment.gates import GateBlock
 
 EVERY_DATASET = "all"
+_NOT_COUNTED = "The promptflow engine does not measure {what}. Run with the engine threads."
 
 
 def judge_run(gate: GateBlock, index: int, run: RunScores) -> GateResult:
@@ -29,6 +30,8 @@ def judge_cost(gate: GateBlock, index: int, runs: Sequence[RunScores]) -> GateRe
     rows, failed = sum(run.rows for run in runs), sum(run.failed for run in runs)
     dataset = gate.dataset or EVERY_DATASET
     begun = replace(start(gate, index, "cost", runs[0]), run="", dataset=dataset, n=rows, failed=failed)
+    if any(run.tokens is None for run in runs):
+        return replace(begun, verdict="error", reason=_NOT_COUNTED.format(what="cost"), threshold=limit)
     unknown = [run.run for run in runs if run.cost is None]
     if unknown:
         reason = f"The price of a model is not known ({', '.join(unknown)}). Add it to prices.yaml."
@@ -46,6 +49,8 @@ def _coverage(begun: GateResult, limit: float, run: RunScores) -> GateResult:
 def _tokens(begun: GateResult, limit: float, run: RunScores) -> GateResult:
     """All tokens over the rows that completed: rows that fail early cannot make a run look frugal."""
     completed = run.rows - run.failed
+    if run.tokens is None:
+        return replace(begun, verdict="error", reason=_NOT_COUNTED.format(what="tokens"), threshold=limit)
     if not completed:
         return _nothing(begun, limit)
     tokens = run.tokens / completed

@@ -27,8 +27,8 @@ class VariationRuns:
 
     @property
     def tokens(self) -> int:
-        """Prompt and completion tokens, all runs together."""
-        return sum(run.tokens for run in self.runs)
+        """Prompt and completion tokens, all runs together that counted them."""
+        return sum(run.tokens or 0 for run in self.runs)
 
     def series(self, metric: str, dataset: str) -> ScoreSeries | None:
         """The values of a metric, by its full name, on one dataset."""

@@ -37,7 +37,9 @@ class BulkRunOutputs(Outputs):
     rows: int = Field(0, description="Number of rows, all runs together.")
     completed: int = Field(0, description="Rows that completed.")
     failed: int = Field(0, description="Rows that failed.")
-    tokens: int = Field(0, description="Prompt and completion tokens, all models together.")
+    tokens: int | None = Field(
+        None, description="Prompt and completion tokens, all models together; empty where they are not counted."
+    )
     cost: float | None = Field(None, description="Cost in USD; empty where a price is not known.")
     work_folder: str = Field("", description="Folder with plan.json and runs/.")
 
@@ -121,7 +123,7 @@ def _outcome(
         rows=sum(document.rows for document in documents),
         completed=sum(document.completed for document in documents),
         failed=sum(document.failed for document in documents),
-        tokens=total_tokens(result.usage for result in results),
+        tokens=total_tokens(document.tokens for document in documents),
         cost=total_cost(result.cost for result in results),
         work_folder=str(folder.root),
     )
@@ -140,7 +142,7 @@ def summarise(documents: Sequence[RunDocument]) -> str:
             document.status,
             f"{number(document.completed)}/{number(document.rows)}",
             number(document.failed),
-            number(sum(each.prompt_tokens + each.completion_tokens for each in document.usage.values())),
+            number(document.tokens),
             dollars(document.cost),
             f"{document.duration:.1f} s",
         ]

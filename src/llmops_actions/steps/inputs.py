@@ -59,7 +59,7 @@ class EngineInputs(Inputs):
     engine: Literal["threads", "promptflow"] = Field(
         "threads",
         description="threads: many rows at once in each process; promptflow: prompt flow's own process pool, for "
-        "flows that are not safe to run in threads.",
+        "flows that are not safe to run in threads: it counts no tokens, tries and cost, and limits no calls.",
     )
     concurrency: int = Field(
         DEFAULTS.concurrency, ge=1, le=4096, description="Rows in flight at once, all runs together."

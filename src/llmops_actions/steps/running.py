@@ -50,9 +50,10 @@ def total_cost(costs: Iterable[float | None]) -> float | None:
     return None if any(cost is None for cost in known) else sum(cost for cost in known if cost is not None)
 
 
-def total_tokens(usages: Iterable[Mapping[str, Usage]]) -> int:
-    """Prompt and completion tokens of all models together."""
-    return sum(each.prompt_tokens + each.completion_tokens for usage in usages for each in usage.values())
+def total_tokens(counts: Iterable[int | None]) -> int | None:
+    """The sum of the tokens of runs; ``None`` where those of one were not counted."""
+    known = list(counts)
+    return None if any(count is None for count in known) else sum(count or 0 for count in known)
 
 
 def versions() -> dict[str, str]:

@@ -111,7 +111,7 @@ def read_scores(folder: WorkFolder, run: RunDocument, metrics: MetricsDocument) 
         rows=run.rows,
         failed=run.failed,
         scored=sum(scored) if read else run.completed,
-        tokens=sum(each.prompt_tokens + each.completion_tokens for each in run.usage.values()),
+        tokens=run.tokens,
         cost=run.cost,
         latency_p95=percentile(_durations(folder.rows(run.name), run.rows), 0.95),
         series=tuple(series for each in read for series in each.series),

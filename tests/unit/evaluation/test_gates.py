@@ -433,6 +433,15 @@ def test_what_was_measured(rule: dict[str, Any], details: dict[str, Any], verdic
     assert result.threshold is not None
 
 
+@pytest.mark.parametrize(
+    ("gate", "what"), [({"tokens_per_row": {"at_most": 100}}, "tokens"), ({"cost": {"at_most": 1}}, "cost")]
+)
+def test_what_was_not_counted_passes_no_gate(gate: dict[str, Any], what: str) -> None:
+    result = only(judge(gate, run(tokens=None, cost=None)))
+    assert result.verdict == "error"
+    assert f"The promptflow engine does not measure {what}" in result.reason
+
+
 def test_the_cost_is_of_all_runs_together() -> None:
     runs = [run(cost=0.6), run(cost=0.6, dataset="more")]
     result = only(judge({"cost": {"at_most": 1}}, *runs))

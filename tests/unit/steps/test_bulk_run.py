@@ -69,12 +69,13 @@ def test_outputs_sum_up_all_runs(house: House) -> None:
 
 
 def test_settings_reach_the_runner(house: House) -> None:
-    house.run(
+    outcome = house.run(
         "bulk-run",
         engine="promptflow",
         concurrency="3",
         processes="2",
         line_timeout="4.5",
+        call_timeout="1.5",
         run_timeout="60",
         attempts="9",
         resume="true",
@@ -83,7 +84,9 @@ def test_settings_reach_the_runner(house: House) -> None:
     [settings] = house.runner.settings
     assert (settings.concurrency, settings.processes, settings.line_timeout, settings.run_timeout) == (3, 2, 4.5, 60)
     assert (settings.attempts, settings.resume, settings.retry_failed) == (9, True, True)
+    assert settings.call_timeout == 1.5
     assert house.engines == ["promptflow"]
+    assert outcome.outputs.tokens is None, "that engine counts none"
 
 
 def test_failed_rows_fail_the_step_and_say_why_and_where(house: House) -> None:

@@ -1,7 +1,7 @@
 """The fallback runner: prompt flow's own process pool, for flows that are not safe in threads.
 
-Slow and hungry, but the reference: the local runner must give the same outputs and metrics. What prompt flow does not
-tell stays zero: attempts and usage of model calls. Nothing is retried but by prompt flow itself, and requests per
+Slow and hungry, but the reference: the local runner must give the same outputs and metrics. Prompt flow does not
+tell attempts and usage of model calls: they stay zero, and the cost is not known. Nothing is retried but by prompt flow itself, and requests per
 minute are not observed. A run that aggregates starts anew on ``resume``: the pool adds up only what it ran itself.
 """
 
@@ -80,7 +80,7 @@ class _Pool:
         try:
             if self._rows or self._state.needs_aggregation:
                 self._in_process(interruption)
-            return self._state.finish()
+            return replace(self._state.finish(), cost=None)
         finally:
             self._state.close()
             self._tell()

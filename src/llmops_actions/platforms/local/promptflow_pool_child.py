@@ -135,10 +135,10 @@ class _PoolRun:
         error = None if info.status.value == "Completed" else _row_error(info.error or {})
         outputs = None if error else {name: value for name, value in info.output.items() if name != "line_number"}
         try:
-            record = RowRecord(row.line, row.key, row.payload, outputs, error, duration=duration).encode()
+            record = RowRecord(row.line, row.key, row.payload, outputs, error, cost=None, duration=duration).encode()
         except (TypeError, ValueError, RecursionError) as problem:
             error = RowError("OutputNotJson", f"The outputs are not JSON: {problem}")
-            record = RowRecord(row.line, row.key, row.payload, None, error, duration=duration).encode()
+            record = RowRecord(row.line, row.key, row.payload, None, error, cost=None, duration=duration).encode()
         self.send(
             RowEnded(
                 slot=0,
