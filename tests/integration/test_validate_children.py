@@ -19,6 +19,7 @@ from llmops_actions.experiment.flows import load_flow
 from llmops_actions.experiment.validation.sweep import covering_programs
 from llmops_actions.outcome import Finding
 from llmops_actions.platforms.local.checks.loading import FlowToLoad, load_flow_in_child
+from llmops_actions.platforms.local.checks.packages import install_advice
 from llmops_actions.platforms.local.checks.processes import ChildProcesses, child_environment
 from llmops_actions.platforms.local.checks.use_case_tests import TestResults, run_tests
 
@@ -65,10 +66,10 @@ def test_every_file_that_cannot_be_imported_is_named_with_its_line(tmp_path: Pat
         "fine.py": TOOL,
     }
     found = shown(load(tmp_path, files))
-    command = f"{sys.executable} -m pip install -r {tmp_path}/requirements.txt"
+    advice = install_advice(f"{tmp_path}/requirements.txt")
     assert found[0] == (
         "error missing.py:2 No module named 'no_such_module_at_all'. Name its package in a requirements.txt beside "
-        f"the flow, then: {command}"
+        f"the flow. {advice}"
     )
     assert found[1].startswith("error raises.py:8 ValueError: invalid literal for int()")
     assert found[2] == ("error plain.py:1 No function is decorated with `@tool`. Decorate the one that the node calls.")
@@ -82,8 +83,7 @@ def test_the_command_names_the_flows_requirements(tmp_path: Path) -> None:
     files = {"flow.dag.yaml": dag("a"), "a.py": "import no_such_module_at_all\n", "requirements.txt": "x\n"}
     (found,) = shown(load(tmp_path, files))
     assert found.endswith(
-        f"Is `no_such_module_at_all` in requirements.txt? Then: {sys.executable} -m pip install -r "
-        f"{tmp_path}/requirements.txt"
+        f"Is `no_such_module_at_all` in requirements.txt? {install_advice(f'{tmp_path}/requirements.txt')}"
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from tests.unit.validation.use_cases import packages_with, shown
 
 from llmops_actions.experiment.validation.requirements import InstalledPackage, check
-from llmops_actions.platforms.local.checks.packages import locked_versions, this_python
+from llmops_actions.platforms.local.checks.packages import install_advice, locked_versions, this_python
 
 PACKAGES = packages_with(
     {
@@ -20,7 +21,7 @@ PACKAGES = packages_with(
     },
     {"openai": "3.54.0", "pandas": "2.3.3", "marshmallow": "3.26.2"},
 )
-COMMAND = "python -m pip install -r flows/requirements.txt"
+ADVICE = "Install flows/requirements.txt"
 
 
 def found(folder: Path, text: str) -> list[str]:
@@ -32,8 +33,8 @@ def found(folder: Path, text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("openai\ngone>=1\n", f"error requirements.txt:2 `gone>=1` is not installed. Install it: {COMMAND}"),
-        ("My_Package>2\n", f"error requirements.txt:1 `My_Package>2` is asked for, but 1.0 is installed: {COMMAND}"),
+        ("openai\ngone>=1\n", f"error requirements.txt:2 `gone>=1` is not installed. {ADVICE}"),
+        ("My_Package>2\n", f"error requirements.txt:1 `My_Package>2` is asked for, but 1.0 is installed. {ADVICE}"),
         (
             "openai<2\n",
             (
@@ -50,7 +51,7 @@ def found(folder: Path, text: str) -> list[str]:
         ),
         (
             "openai[fast]\n",
-            f"error requirements.txt:1 `openai[fast]` needs `httpx>=1`, which is not installed: {COMMAND}",
+            f"error requirements.txt:1 `openai[fast]` needs `httpx>=1`, which is not installed. {ADVICE}",
         ),
         ("-r other.txt\n", "notice requirements.txt:1 `-r other.txt` is not checked: only named requirements are."),
         (
@@ -93,7 +94,44 @@ def test_the_packages_of_this_python() -> None:
     assert installed is not None
     assert packages.locked["promptflow"] == installed.version == "1.18.5"
     assert packages.installed("no-such-package-at-all") is None
-    assert packages.install_command.endswith(" -m pip install -r")
+    assert packages.advice("x.txt") == install_advice("x.txt")
+
+
+def advised(monkeypatch: pytest.MonkeyPatch, *, pip: bool, uv: str | None) -> str:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if pip else None)
+    monkeypatch.setattr("shutil.which", lambda name, path=None: uv if path is None else None)
+    return install_advice("some/requirements.txt")
+
+
+def test_the_command_keeps_what_is_locked_where_the_lock_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = Path(__file__).parents[3] / "requirements/runtime.txt"
+    uv = f"Install it: uv pip install --python {sys.executable} -c {lock} -r some/requirements.txt"
+    assert advised(monkeypatch, pip=True, uv="/bin/uv") == uv
+    assert advised(monkeypatch, pip=False, uv=None) == uv
+    assert advised(monkeypatch, pip=True, uv=None) == (
+        f"Install it: {sys.executable} -m pip install -r some/requirements.txt"
+    )
+
+
+def test_the_command_without_a_lock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("llmops_actions.platforms.local.checks.packages._LOCK", tmp_path / "none.txt")
+    pip = f"Install it: {sys.executable} -m pip install -r some/requirements.txt"
+    assert advised(monkeypatch, pip=True, uv="/bin/uv") == pip
+    assert advised(monkeypatch, pip=False, uv="/bin/uv") == (
+        f"Install it: uv pip install --python {sys.executable} -r some/requirements.txt"
+    )
+
+
+def test_in_the_private_environment_the_action_has_an_input_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    private = tmp_path / "llmops-0123456789abcdef"
+    private.mkdir()
+    (private / ".complete").touch()
+    monkeypatch.setattr(sys, "prefix", str(private))
+    assert install_advice("some/requirements.txt") == (
+        "Give the action the input `requirements: some/requirements.txt`."
+    )
 
 
 def test_locked_versions_keep_the_pin_for_this_python(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from llmops_actions.experiment.validation.use_case import Examination, Setting, 
 from llmops_actions.experiment.variables import Variables
 from llmops_actions.outcome import Finding
 
-NO_PACKAGES = Packages(lambda name: None, {}, "python -m pip install -r")
+NO_PACKAGES = Packages(lambda name: None, {}, "Install {}".format)
 
 EXPERIMENT = """\
     name: greetings
@@ -186,4 +186,4 @@ def shown(findings: Iterable[Finding], *, notices: bool = False) -> list[str]:
 
 
 def packages_with(installed: Mapping[str, InstalledPackage], locked: Mapping[str, str] | None = None) -> Packages:
-    return Packages(installed.get, locked or {}, "python -m pip install -r")
+    return Packages(installed.get, locked or {}, "Install {}".format)

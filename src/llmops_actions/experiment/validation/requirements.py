@@ -29,12 +29,12 @@ class InstalledPackage:
 class Packages:
     """The packages of this Python, and the versions that llmops-actions is locked to, by canonical name.
 
-    ``install_command`` is the command that installs a requirements file, without the file.
+    ``advice`` says how to install a requirements file, as a sentence.
     """
 
     installed: Callable[[str], InstalledPackage | None]
     locked: Mapping[str, str]
-    install_command: str
+    advice: Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class _Line:
 def check(file: Path, packages: Packages, shown: str) -> Iterator[Finding]:
     """Every requirement is installed in a version that it allows, and can stand beside the lock.
 
-    ``shown`` is the file as it is written in the command that is recommended.
+    ``shown`` is the file as it is written in what is recommended.
     """
     try:
         lines = list(_lines(read_text(file)))
@@ -54,7 +54,7 @@ def check(file: Path, packages: Packages, shown: str) -> Iterator[Finding]:
         yield from from_error(problem)
         return
     for line in lines:
-        yield from _check_line(line, Location(file, line.number), packages, f"{packages.install_command} {shown}")
+        yield from _check_line(line, Location(file, line.number), packages, packages.advice(shown))
 
 
 def _lines(text: str) -> Iterator[_Line]:
@@ -73,7 +73,7 @@ def _lines(text: str) -> Iterator[_Line]:
         joined, start = "", number + 1
 
 
-def _check_line(line: _Line, place: Location, packages: Packages, command: str) -> Iterator[Finding]:
+def _check_line(line: _Line, place: Location, packages: Packages, advice: str) -> Iterator[Finding]:
     from packaging.requirements import InvalidRequirement, Requirement
 
     if line.text.startswith("-") or re.match(r"^(\.{0,2}/|[a-z+]+:)", line.text):
@@ -86,12 +86,10 @@ def _check_line(line: _Line, place: Location, packages: Packages, command: str) 
         yield error(f"`{line.text}` is no requirement: {reason}.", place)
         return
     if requirement.marker is None or requirement.marker.evaluate():
-        yield from _check_requirement(requirement, place, packages, command)
+        yield from _check_requirement(requirement, place, packages, advice)
 
 
-def _check_requirement(
-    requirement: Requirement, place: Location, packages: Packages, command: str
-) -> Iterator[Finding]:
+def _check_requirement(requirement: Requirement, place: Location, packages: Packages, advice: str) -> Iterator[Finding]:
     from packaging.utils import canonicalize_name
 
     name = canonicalize_name(requirement.name)
@@ -105,15 +103,15 @@ def _check_requirement(
         else:
             yield error(f"{text} Allow that version: `{requirement.name}=={locked}`.", place)
     elif installed is None:
-        yield error(f"`{requirement}` is not installed. Install it: {command}", place)
+        yield error(f"`{requirement}` is not installed. {advice}", place)
     elif not fits:
-        yield error(f"`{requirement}` is asked for, but {installed.version} is installed: {command}", place)
+        yield error(f"`{requirement}` is asked for, but {installed.version} is installed. {advice}", place)
     else:
-        yield from _check_extras(requirement, installed, place, packages, command)
+        yield from _check_extras(requirement, installed, place, packages, advice)
 
 
 def _check_extras(
-    requirement: Requirement, installed: InstalledPackage, place: Location, packages: Packages, command: str
+    requirement: Requirement, installed: InstalledPackage, place: Location, packages: Packages, advice: str
 ) -> Iterator[Finding]:
     """What the extras of a requirement need, one level deep."""
     from packaging.requirements import Requirement as Parsed
@@ -127,5 +125,5 @@ def _check_extras(
         found = packages.installed(needed.name)
         if found is None or not needed.specifier.contains(found.version, prereleases=True):
             yield error(
-                f"`{requirement}` needs `{needed.name}{needed.specifier}`, which is not installed: {command}", place
+                f"`{requirement}` needs `{needed.name}{needed.specifier}`, which is not installed. {advice}", place
             )

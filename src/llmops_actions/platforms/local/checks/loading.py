@@ -24,6 +24,7 @@ from llmops_actions.experiment.validation.node_sources import python_sources
 from llmops_actions.experiment.validation.nodes import find_source, read_nodes
 from llmops_actions.experiment.variables import is_reference
 from llmops_actions.outcome import Finding
+from llmops_actions.platforms.local.checks.packages import install_advice
 from llmops_actions.platforms.local.checks.processes import ChildProcesses, Ended
 from llmops_actions.platforms.local.preloading import quiet_environment
 
@@ -185,11 +186,10 @@ def _finding(target: FlowToLoad, problem: _Problem) -> Finding:
 
 
 def _install(flow: Flow, module: str) -> str:
-    pip = f"{shlex.quote(sys.executable)} -m pip install -r"
+    advice = install_advice(shlex.quote(str(flow.requirements or flow.folder / "requirements.txt")))
     if flow.requirements:
-        return f"Is `{module}` in {flow.requirements.name}? Then: {pip} {shlex.quote(str(flow.requirements))}"
-    file = flow.folder / "requirements.txt"
-    return f"Name its package in a requirements.txt beside the flow, then: {pip} {shlex.quote(str(file))}"
+        return f"Is `{module}` in {flow.requirements.name}? {advice}"
+    return f"Name its package in a requirements.txt beside the flow. {advice}"
 
 
 def _place(flow: Flow, problem: _Problem) -> Location:
