@@ -25,11 +25,15 @@ from benchmarks.use_case import (
 )
 from llmops_actions.platforms.local.offline_model.process import start
 from llmops_actions.platforms.local.offline_model.settings import Settings
+from llmops_actions.steps.lifecycle import PARTS
 
 ROOT = Path(__file__).parents[1]
 LLMOPS = str(Path(sys.executable).with_name("llmops"))
 WORK = "work"
 """Name of our work folder, beside the use case's files."""
+
+SKIPPED = ",".join(step for step in PARTS if step not in ("bulk-run", "evaluate"))
+"""What of the lifecycle is left out: the reference runs and evaluates, and does nothing else."""
 
 _SLOWS_IMPORTS_DOWN = "PYTHONDONTWRITEBYTECODE"
 _QUIET = {
@@ -75,19 +79,28 @@ def promptflow_environment(environment: dict[str, str], home: Path) -> dict[str,
 
 @dataclass(frozen=True)
 class Ours:
-    """Our commands on a use case: every sample starts with an empty work folder and a fresh stand-in model."""
+    """Our commands on a use case: every sample starts with an empty work folder and a fresh stand-in model.
+
+    Run and evaluation are one process, as they are for the reference; ``apart``: a command each.
+    """
 
     use_case: UseCase
     latency: float
     options: tuple[str, ...] = ()
     evaluate: bool = True
+    apart: bool = False
     memory_interval: float = MEMORY_INTERVAL
 
     @property
     def commands(self) -> list[list[str]]:
         """The commands, one process each."""
-        steps = ["bulk-run", "evaluate"] if self.evaluate else ["bulk-run"]
-        return [["llmops", step, ".", "--work-dir", WORK, *self.options] for step in steps]
+        if not self.evaluate:
+            words = [["bulk-run"]]
+        elif self.apart:
+            words = [["bulk-run"], ["evaluate"]]
+        else:
+            words = [["lifecycle", "--skip", SKIPPED]]
+        return [["llmops", step, ".", *more, "--work-dir", WORK, *self.options] for step, *more in words]
 
     def __call__(self) -> Sample:
         shutil.rmtree(self.use_case.folder / WORK, ignore_errors=True)

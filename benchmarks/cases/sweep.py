@@ -9,7 +9,7 @@ from benchmarks.use_case import write_use_case
 
 
 def run(bench: Bench) -> CaseResult:
-    """Ours by two commands with their defaults, against one process that calls ``PFClient.run`` twelve times."""
+    """Ours in one process with its defaults, against one process that calls ``PFClient.run`` twelve times."""
     use_case = write_use_case(
         bench.subfolder("use-case"),
         rows=3,
