@@ -42,6 +42,13 @@ def read_rows(file: Path) -> Iterator[DataRow]:
     return _readable(reader, file)
 
 
+def not_scored(rows: int, partners: int, file: str) -> str:
+    """What is told where an evaluator's dataset has fewer rows than the run that it is joined with by row number."""
+    left_out = rows - partners
+    have, are = ("has", "is") if left_out == 1 else ("have", "are")
+    return f"{left_out:,} of {rows:,} rows {have} no row in {file} and {are} not scored."
+
+
 def _readable(reader: Callable[[Path], Iterator[DataRow]], file: Path) -> Iterator[DataRow]:
     try:
         yield from reader(file)

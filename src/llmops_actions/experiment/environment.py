@@ -72,6 +72,19 @@ def flow_environment(experiment: Experiment, variables: Variables) -> FlowEnviro
     return FlowEnvironment(values, connections, tuple(missing), tuple(unusable))
 
 
+def asked_by_environment_file(missing: Missing, experiment: Experiment) -> bool:
+    """Whether ``environment/env.yaml`` asks for it: there, ``--offline`` leaves out what nobody defines."""
+    return missing.asked_by.file == experiment.folder / ENVIRONMENT_FILE
+
+
+def left_out(missing: Missing) -> str:
+    """What is told of a variable that ``--offline`` leaves out of the environment."""
+    return (
+        f"`{missing.variable}` is not set, so this variable is left out, as --offline allows. Without --offline it "
+        "must be set, in the environment or in `.env`."
+    )
+
+
 def _environment_file(file: Path, variables: Variables, missing: list[Missing]) -> dict[str, str]:
     document = read_yaml(file)
     if document.value is None:

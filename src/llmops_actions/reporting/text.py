@@ -52,6 +52,11 @@ def number(value: int | float | None, digits: int = 3) -> str:
     return f"{value:,.{digits}f}" if isinstance(value, float) else f"{value:,}"
 
 
+def counted(count: int, noun: str) -> str:
+    """How many there are: ``1 run``, ``1,200 runs``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def dollars(value: float | None) -> str:
     """An amount in US dollars; ``unknown`` where a price is."""
     if value is None:

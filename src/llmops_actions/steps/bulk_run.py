@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic import Field
 
@@ -13,6 +14,7 @@ from llmops_actions.steps.inputs import EngineInputs, OfflineInputs, RepeatInput
 from llmops_actions.steps.plan import size
 from llmops_actions.steps.planning import SweepRun, make_plan, plan_runs, variation_record
 from llmops_actions.steps.running import (
+    announce,
     judge,
     run_settings,
     total_cost,
@@ -62,13 +64,14 @@ def run(inputs: BulkRunInputs, services: Services) -> Outcome[BulkRunOutputs]:
         documents = [_document(run, use_case, around, inputs, services) for run in runs]
         for document in documents:
             write_document(use_case.work_folder.run_document(document.name), document)
-        results = runner.run(
-            [run.bulk_run for run in runs], run_settings(inputs, use_case.prices), services.progress.run
-        )
+        bulk_runs = [run.bulk_run for run in runs]
+        announce(bulk_runs, services.progress)
+        results = runner.run(bulk_runs, run_settings(inputs, use_case.prices), services.progress.run)
         ended = [_ended(document, result) for document, result in zip(documents, results, strict=True)]
         for document in ended:
             write_document(use_case.work_folder.run_document(document.name), document)
-    return _outcome(inputs, use_case, ended, results)
+    outcome = _outcome(inputs, use_case, ended, results)
+    return replace(outcome, findings=(*around.findings, *outcome.findings))
 
 
 def _document(

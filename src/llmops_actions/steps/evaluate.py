@@ -9,15 +9,16 @@ from pathlib import Path
 
 from pydantic import Field
 
-from llmops_actions.errors import UsageError
+from llmops_actions.errors import ExperimentError, Location, UsageError
 from llmops_actions.evaluation.scores import Metric, ScoreTotals, scores_of
+from llmops_actions.experiment.datasets import not_scored
 from llmops_actions.experiment.experiment import Evaluator, MappedDataset
 from llmops_actions.experiment.fingerprint import of_folder
 from llmops_actions.experiment.flows import load_flow
-from llmops_actions.experiment.parsing import nearest_name
+from llmops_actions.experiment.parsing import did_you_mean
 from llmops_actions.outcome import Finding, Verdict
 from llmops_actions.platforms.ports import BulkRun, RunResult
-from llmops_actions.reporting.text import heading, markdown, number, table
+from llmops_actions.reporting.text import counted, heading, markdown, number, table
 from llmops_actions.steps.declaration import Names, Outcome, Outputs, Step
 from llmops_actions.steps.inputs import EngineInputs, OfflineInputs, SweepInputs, UseCaseInputs
 from llmops_actions.steps.planning import (
@@ -30,7 +31,7 @@ from llmops_actions.steps.planning import (
     surroundings_identity,
 )
 from llmops_actions.steps.rows import DatasetFacts, EvaluationRows, content_hash, dataset_facts
-from llmops_actions.steps.running import judge, run_settings, total_cost, usage_records, worst
+from llmops_actions.steps.running import announce, judge, run_settings, total_cost, usage_records, worst
 from llmops_actions.steps.services import Services
 from llmops_actions.steps.use_case import PLAIN, Surroundings, UseCase, open_use_case, surroundings
 from llmops_actions.work_folder import (
@@ -73,7 +74,8 @@ class EvaluateOutputs(Outputs):
 class _Evaluation:
     """One evaluator on one run.
 
-    ``data_rows``: how many rows the evaluator's dataset has. ``identity``: what scores it, as a fingerprint; scores of
+    ``data_rows``: how many rows the evaluator's dataset has. ``failed_before``: how many of the rows that are scored
+    had failed in the bulk run. ``identity``: what scores it, as a fingerprint; scores of
     the same identity can be compared.
     """
 
@@ -82,7 +84,9 @@ class _Evaluation:
     evaluator: Evaluator
     mapped: MappedDataset
     scores: Path
+    data_file: Path
     data_rows: int
+    failed_before: int
     identity: str
 
 
@@ -100,15 +104,20 @@ def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
     evaluators = _chosen(use_case, inputs.evaluators)
     folder = use_case.work_folder
     with folder.locked(), surroundings(use_case.experiment, inputs, services) as around:
-        runs, findings = _current_runs(use_case, around)
+        runs, unusable, findings = _current_runs(use_case, around)
+        findings += around.findings
+        if not runs:
+            # The scores of earlier runs are better than none: what is there stays.
+            return _nothing_to_score(use_case, findings)
         evaluations = [each for evaluator in evaluators for each in _evaluations(evaluator, runs, around, use_case)]
-        findings += [*_unmatched(evaluators, evaluations), *_unequal(evaluations)]
+        findings += [*_unmatched(evaluators, evaluations, unusable), *_unequal(evaluations)]
         services.progress.phase(
-            f"evaluate: {len(evaluators)} evaluators, {len(runs)} runs, {len(evaluations)} evaluations"
+            f"evaluate: {counted(len(evaluators), 'evaluator')}, {counted(len(runs), 'run')}, "
+            f"{counted(len(evaluations), 'evaluation')}"
         )
-        results = runner.run(
-            [each.bulk_run for each in evaluations], run_settings(inputs, use_case.prices), services.progress.run
-        )
+        bulk_runs = [each.bulk_run for each in evaluations]
+        announce(bulk_runs, services.progress)
+        results = runner.run(bulk_runs, run_settings(inputs, use_case.prices), services.progress.run)
         records = [_score(each, result, folder) for each, result in zip(evaluations, results, strict=True)]
         write_document(folder.metrics, _document(use_case, records))
         verdicts: list[Verdict] = ["failed" for finding in findings if finding.level == "error"]
@@ -128,10 +137,16 @@ def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
     return Outcome(verdict, outputs, summary, tuple(findings))
 
 
+def _nothing_to_score(use_case: UseCase, findings: Sequence[Finding]) -> Outcome[EvaluateOutputs]:
+    """Every run is out of date: ``metrics.json`` stays as it is."""
+    summary = f"{heading('evaluate', use_case.experiment.name, 'failed')}\n\nThere is no run that can be scored."
+    return Outcome("failed", EvaluateOutputs(), summary, tuple(findings))
+
+
 def _judged(evaluation: _Evaluation, result: RunResult, allowed: int) -> tuple[Verdict, Finding | None]:
     """The verdict on an evaluation; rows that failed in the bulk run before are not the evaluator's."""
     what = f"{evaluation.evaluator.name} on {evaluation.run.name}"
-    own_failures = result.failed - evaluation.run.failed
+    own_failures = result.failed - evaluation.failed_before
     return judge(what, result, own_failures, allowed, evaluation.bulk_run.folder / ROWS_FILE)
 
 
@@ -139,15 +154,17 @@ def _chosen(use_case: UseCase, names: Sequence[str]) -> list[Evaluator]:
     known = {evaluator.name: evaluator for evaluator in use_case.experiment.evaluators}
     for name in names:
         if name not in known:
-            nearest = nearest_name(name, list(known))
-            hint = f"Did you mean `{nearest}`?" if nearest else f"The experiment has {', '.join(known) or 'none'}."
+            hint = did_you_mean(name, known, f"The experiment has {', '.join(known) or 'none'}.")
             raise UsageError(f"There is no evaluator `{name}`. {hint}")
     return [each for each in known.values() if each.name in names] if names else list(known.values())
 
 
-def _current_runs(use_case: UseCase, around: Surroundings) -> tuple[list[RunDocument], list[Finding]]:
-    """The bulk runs that ended and are still true of what is written; and a finding for each that is not."""
+def _current_runs(
+    use_case: UseCase, around: Surroundings
+) -> tuple[list[RunDocument], list[RunDocument], list[Finding]]:
+    """The bulk runs that ended and are still true of what is written; those that are not, with a finding for each."""
     runs: list[RunDocument] = []
+    unusable: list[RunDocument] = []
     findings: list[Finding] = []
     missing: list[str] = []
     for planned in plan_runs(use_case, around):
@@ -159,6 +176,7 @@ def _current_runs(use_case: UseCase, around: Surroundings) -> tuple[list[RunDocu
         document = read_document(file, RunDocument)
         problem = _problem_of(document, planned, use_case.work_folder, around)
         if problem:
+            unusable.append(document)
             findings.append(Finding("error", problem))
         else:
             runs.append(document)
@@ -166,16 +184,20 @@ def _current_runs(use_case: UseCase, around: Surroundings) -> tuple[list[RunDocu
         raise UsageError(f"There are no bulk runs in {use_case.work_folder.root}. Run bulk-run first.")
     if missing:
         names = ", ".join(missing[:SHOWN]) + (", …" if len(missing) > SHOWN else "")
-        findings.append(Finding("warning", f"{len(missing)} runs of the sweep are not there, so not scored: {names}."))
-    return runs, findings
+        what = "run of the sweep is" if len(missing) == 1 else "runs of the sweep are"
+        findings.append(Finding("warning", f"{len(missing)} {what} not there, so not scored: {names}."))
+    return runs, unusable, findings
 
 
 def _problem_of(document: RunDocument, planned: SweepRun, folder: WorkFolder, around: Surroundings) -> str | None:
     """Why a run cannot be scored, ``None`` if it can."""
     name = document.name
+    if document.offline and not around.offline_url:
+        return f"The run {name} ran against the stand-in model. Run bulk-run again, or add --offline."
+    if not document.offline and around.offline_url:
+        return f"The run {name} ran against real models. Run bulk-run again with --offline, or leave out --offline."
     if document.fingerprint != planned.fingerprint:
-        other = " (it ran against the stand-in model)" if document.offline and not around.offline_url else ""
-        return f"The run {name} is out of date: flow, data or settings changed{other}. Run bulk-run again."
+        return f"The run {name} is out of date: flow, data or settings changed. Run bulk-run again."
     if document.status == "running":
         return f"The run {name} did not end. Go on with bulk-run --resume."
     if not folder.rows(name).is_file():
@@ -183,8 +205,12 @@ def _problem_of(document: RunDocument, planned: SweepRun, folder: WorkFolder, ar
     return None
 
 
-def _unmatched(evaluators: Sequence[Evaluator], evaluations: Sequence[_Evaluation]) -> list[Finding]:
+def _unmatched(
+    evaluators: Sequence[Evaluator], evaluations: Sequence[_Evaluation], unusable: Sequence[RunDocument]
+) -> list[Finding]:
+    """A warning for each evaluator without a run; runs that are out of date are told of already."""
     matched = {each.evaluator.name for each in evaluations}
+    matched |= {each.name for each in evaluators if any(each.datasets_for(run.dataset.name) for run in unusable)}
     return [
         Finding("warning", f"The evaluator {each.name} matches none of the runs, so it scored nothing.", each.location)
         for each in evaluators
@@ -193,17 +219,23 @@ def _unmatched(evaluators: Sequence[Evaluator], evaluations: Sequence[_Evaluatio
 
 
 def _unequal(evaluations: Sequence[_Evaluation]) -> Iterator[Finding]:
-    """A dataset with more or fewer rows than the run: perhaps one in between, and all after it are joined wrongly."""
+    """A dataset with more or fewer rows than the run: perhaps one in between, and all after it are joined wrongly.
+
+    What only one side has is left out, as prompt flow does, so that a file that it takes runs here as well.
+    """
     told = set()
     for each in evaluations:
         name, rows = each.mapped.dataset.name, each.run.dataset.rows
         if each.data_rows != rows and name not in told:
             told.add(name)
-            text = f"`{name}` has {each.data_rows:,} rows, its runs have {rows:,}. Rows are joined by their number"
             if each.data_rows < rows:
-                yield Finding("error", f"{text}: make them equal.", each.mapped.location)
+                text = f"{not_scored(rows, each.data_rows, each.data_file.name)} Rows are joined by their number."
             else:
-                yield Finding("warning", f"{text}, and those beyond are not used.", each.mapped.location)
+                text = (
+                    f"`{name}` has {counted(each.data_rows, 'row')}, its runs have {rows:,}. Rows are joined by their "
+                    "number, and those beyond are not used."
+                )
+            yield Finding("warning", text, each.mapped.location)
 
 
 def _evaluations(
@@ -223,6 +255,8 @@ def _evaluations(
             file = mapped.dataset.local_file(mapped.location)
             if file not in facts:
                 facts[file] = dataset_facts(file)
+            if not facts[file].rows:
+                raise ExperimentError(f"The dataset `{mapped.dataset.name}` has no rows.", Location(file))
             mappings = completed_mappings(flow, mapped.mappings)
             name = document.name
             if len(matching) > 1:
@@ -238,7 +272,7 @@ def _evaluations(
                 name=f"{evaluator.name}/{name}",
                 program=program,
                 rows=EvaluationRows(file, mappings, folder.rows(document.name), document.repeats),
-                row_count=document.rows,
+                row_count=min(document.rows, facts[file].rows * document.repeats),
                 folder=folder.evaluation_run(evaluator.name, name),
                 fingerprint=fingerprint(parts, around),
                 connections=around.connections,
@@ -246,7 +280,25 @@ def _evaluations(
             )
             scores = folder.scores(evaluator.name, name)
             scorer = fingerprint({**identity, "mappings": described(mappings)}, around)
-            yield _Evaluation(bulk_run, document, evaluator, mapped, scores, facts[file].rows, scorer)
+            yield _Evaluation(
+                bulk_run=bulk_run,
+                run=document,
+                evaluator=evaluator,
+                mapped=mapped,
+                scores=scores,
+                data_file=file,
+                data_rows=facts[file].rows,
+                failed_before=_failed_before(document, folder, bulk_run.row_count),
+                identity=scorer,
+            )
+
+
+def _failed_before(document: RunDocument, folder: WorkFolder, rows: int) -> int:
+    """How many of the first ``rows`` rows of a run failed in it."""
+    if rows == document.rows or not document.failed:
+        return document.failed
+    records = read_lines(folder.rows(document.name), RowDocument)
+    return sum(record.line < rows and record.status == "failed" for record in records)
 
 
 def _score(evaluation: _Evaluation, result: RunResult, folder: WorkFolder) -> EvaluationRecord:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, Field, create_model
 
 from llmops_actions.errors import LlmopsError, UsageError
-from llmops_actions.outcome import Finding, Verdict
+from llmops_actions.outcome import Verdict
 from llmops_actions.reporting.text import markdown, table
 from llmops_actions.steps import load_step
 from llmops_actions.steps.declaration import Inputs, Names, Outcome, Outputs, Step
@@ -124,7 +124,8 @@ def _outcome(ended: Sequence[_Ended]) -> Outcome[LifecycleOutputs]:
         ),
         stopped_at=stopped.step.name if stopped else "",
     )
-    findings: list[Finding] = [finding for each in ended for finding in each.outcome.findings]
+    # What two parts say alike (a variable that both leave out) is said once.
+    findings = list(dict.fromkeys(finding for each in ended for finding in each.outcome.findings))
     parts = [each.outcome.summary.rstrip() for each in ended]
     parts.append(table(["step", "verdict"], [[markdown(each.step.name), each.outcome.verdict] for each in ended]))
     return Outcome(verdict, outputs, "\n\n".join(parts), tuple(findings))

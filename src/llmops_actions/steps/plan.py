@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from llmops_actions.reporting.text import dollars, heading, markdown, number, table
+from llmops_actions.reporting.text import counted, dollars, heading, markdown, number, table
 from llmops_actions.steps.declaration import Outcome, Outputs, Step
 from llmops_actions.steps.inputs import RepeatInputs, SweepInputs, UseCaseInputs
 from llmops_actions.steps.planning import make_plan, plan_runs
@@ -68,8 +68,9 @@ def summarise(plan: PlanDocument) -> str:
 def size(plan: PlanDocument) -> str:
     """The size of the plan in one line."""
     return (
-        f"{len(plan.variations)} variations x {len(plan.datasets)} datasets = {len(plan.runs)} runs, "
-        f"{number(plan.rows)} rows, {number(plan.model_calls)} model calls, estimated cost {dollars(plan.cost)}"
+        f"{counted(len(plan.variations), 'variation')} x {counted(len(plan.datasets), 'dataset')} = "
+        f"{counted(len(plan.runs), 'run')}, {counted(plan.rows, 'row')}, {counted(plan.model_calls, 'model call')}, "
+        f"estimated cost {dollars(plan.cost)}"
     )
 
 

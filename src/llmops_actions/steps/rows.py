@@ -47,8 +47,9 @@ class DatasetRows:
 class EvaluationRows:
     """For each row of a bulk run: the row of the evaluation dataset with the same number, and the run's outputs.
 
-    A row that failed in the bulk run, or that the dataset has no partner for, comes with its ``error``: it stays in
-    the denominator. Keys are those of the bulk run, so that scores can be paired with another run's.
+    A row that failed in the bulk run comes with its ``error``: it stays in the denominator. One that the dataset has
+    no partner for is left out, as prompt flow does (``promptflow.batch._batch_inputs_processor``). Keys are those of
+    the bulk run, so that scores can be paired with another run's.
     """
 
     file: Path
@@ -63,14 +64,14 @@ class EvaluationRows:
             number = record.line // self.repeats
             while partner is not None and partner[0] < number:
                 partner = next(partners, None)
-            yield self._joined(record, partner[1] if partner is not None and partner[0] == number else None)
+            if partner is None:
+                return
+            yield self._joined(record, partner[1])
 
-    def _joined(self, record: RowDocument, values: dict[str, Any] | None) -> Row:
+    def _joined(self, record: RowDocument, values: dict[str, Any]) -> Row:
         if record.status != "completed":
             problem = record.error.message if record.error else "no reason given"
             return Row(record.line, record.key, {}, f"{FAILED_BEFORE}: {problem}")
-        if values is None:
-            return Row(record.line, record.key, {}, f"{self.file.name} has no row {record.line // self.repeats + 1}.")
         run = {"outputs": record.outputs or {}, "inputs": record.inputs}
         try:
             return Row(record.line, record.key, apply(self.mappings, values, run))

@@ -11,10 +11,11 @@ from pathlib import Path
 from llmops_actions import __version__
 from llmops_actions.experiment.prices import PriceTable
 from llmops_actions.outcome import Finding, Verdict
-from llmops_actions.platforms.ports import RunResult, RunSettings, Usage
-from llmops_actions.reporting.text import one_line
+from llmops_actions.platforms.ports import BulkRun, RunProgress, RunResult, RunSettings, Usage
+from llmops_actions.reporting.text import counted, one_line
 from llmops_actions.steps.inputs import EngineInputs
 from llmops_actions.steps.rows import FAILED_BEFORE
+from llmops_actions.steps.services import Progress
 from llmops_actions.work_folder import RowDocument, UsageRecord, read_lines
 
 SHOWN_PROBLEMS = 3
@@ -34,6 +35,12 @@ def run_settings(inputs: EngineInputs, prices: PriceTable) -> RunSettings:
         retry_failed=inputs.retry_failed,
         prices=prices,
     )
+
+
+def announce(runs: Iterable[BulkRun], progress: Progress) -> None:
+    """Tell how much is to come, so that what is done is a share of all of it from the start."""
+    for run in runs:
+        progress.run(RunProgress(run.name, 0, 0, run.row_count))
 
 
 def usage_records(usage: Mapping[str, Usage]) -> dict[str, UsageRecord]:
@@ -88,7 +95,8 @@ class Problems:
         for problem in sorted(self.counts, key=lambda each: -self.counts[each])[:SHOWN_PROBLEMS]:
             lines = ", ".join(map(str, self.lines[problem]))
             more = ", …" if self.counts[problem] > len(self.lines[problem]) else ""
-            parts.append(f"{self.counts[problem]} x {problem} (rows {lines}{more})")
+            which = f"row {lines}" if self.counts[problem] == 1 else f"rows {lines}{more}"
+            parts.append(f"{self.counts[problem]} x {problem} ({which})")
         rest = len(self.counts) - SHOWN_PROBLEMS
         return "; ".join(parts) + (f"; {rest} other reasons" if rest > 0 else "")
 
@@ -105,19 +113,19 @@ def read_problems(rows: Path) -> Problems:
 
 
 def judge(what: str, result: RunResult, failed: int, allowed: int, rows: Path) -> tuple[Verdict, Finding | None]:
-    """The verdict on one run, and why. ``failed`` rows count against ``allowed``."""
+    """The verdict on one run, and why. ``failed`` rows count against ``allowed``; ``rows`` is its ``rows.jsonl``."""
     if result.status == "timed-out":
         return "error", Finding("error", f"{what}: {result.error or 'time is up'}")
     if result.error:
         return "failed", Finding("error", f"{what}: {result.error}")
     if failed > allowed:
         total = result.completed + result.failed
-        message = f"{what}: {failed} of {total} rows failed: {read_problems(rows).describe()}"
-        return "failed", Finding("error", message)
+        message = f"{what}: {failed:,} of {counted(total, 'row')} failed: {read_problems(rows).describe()}"
+        way_out = f"--max-failed-rows {failed} allows that."
+        return "failed", Finding("error", f"{message}. Rows count from 1; all of them: {rows}. {way_out}")
     if failed:
-        return "passed", Finding(
-            "warning", f"{what}: {failed} rows failed ({allowed} may): {read_problems(rows).describe()}"
-        )
+        message = f"{what}: {counted(failed, 'row')} failed ({allowed:,} may): {read_problems(rows).describe()}"
+        return "passed", Finding("warning", f"{message}. Rows count from 1; all of them: {rows}.")
     return "passed", None
 
 

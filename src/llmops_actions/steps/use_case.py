@@ -13,8 +13,10 @@ from llmops_actions.errors import ExperimentError, Location, UsageError
 from llmops_actions.experiment.connections import Connection, point_at
 from llmops_actions.experiment.environment import (
     Missing,
+    asked_by_environment_file,
     experiment_variables,
     flow_environment,
+    left_out,
     resolve_arguments,
 )
 from llmops_actions.experiment.experiment import Experiment
@@ -27,6 +29,7 @@ from llmops_actions.experiment.prices import PriceTable
 from llmops_actions.experiment.program import Program
 from llmops_actions.experiment.sweep import SweepError, Variation, make_variations, select_variations
 from llmops_actions.experiment.variables import Variables
+from llmops_actions.outcome import Finding
 from llmops_actions.steps.inputs import OfflineInputs, SweepInputs, UseCaseInputs
 from llmops_actions.steps.services import OFFLINE_MODEL_VARIABLE, Services
 from llmops_actions.work_folder import NO_ENVIRONMENT, WorkFolder
@@ -43,8 +46,15 @@ class Surroundings:
     environment: Mapping[str, str] = field(repr=False)
     missing: tuple[Missing, ...] = ()
     offline_url: str | None = None
+    left_out: tuple[Missing, ...] = ()
+    """What ``env.yaml`` asks for and nobody defines, where the stand-in answers: its variables are left out."""
     lenient: bool = False
     """Leave a variable that nobody defines as it is written, where nothing is run."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """A warning for each variable that was left out."""
+        return tuple(Finding("warning", left_out(each), each.asked_by) for each in self.left_out)
 
     def program(self, flow: Flow, variation: Variation) -> Program:
         """The flow with a variation, its constructor arguments resolved.
@@ -191,12 +201,15 @@ def _resolved(experiment: Experiment, services: Services, url: str | None) -> Su
     found = flow_environment(experiment, variables)
     connections = dict(found.connections)
     missing = found.missing
+    spared: tuple[Missing, ...] = ()
     if url:
         replaced = {name: each for name, each in connections.items() if each.is_model}
         places = {each.location for each in replaced.values()}
         connections |= {name: point_at(each, url) for name, each in replaced.items()}
         missing = tuple(each for each in missing if each.asked_by not in places)
-    return Surroundings(variables, connections, {**found.variables, **offline}, missing, url)
+        spared = tuple(each for each in missing if asked_by_environment_file(each, experiment))
+        missing = tuple(each for each in missing if each not in spared)
+    return Surroundings(variables, connections, {**found.variables, **offline}, missing, url, spared)
 
 
 def require_nothing_missing(missing: tuple[Missing, ...] | list[Missing]) -> None:

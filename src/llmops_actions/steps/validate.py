@@ -21,7 +21,7 @@ from llmops_actions.platforms.local.checks.loading import NOWHERE, FlowToLoad, l
 from llmops_actions.platforms.local.checks.packages import this_python
 from llmops_actions.platforms.local.checks.processes import ChildProcesses, child_environment
 from llmops_actions.platforms.local.checks.use_case_tests import TestResults, run_tests
-from llmops_actions.reporting.text import markdown, one_line, table
+from llmops_actions.reporting.text import counted, markdown, one_line, table
 from llmops_actions.steps.declaration import Step
 from llmops_actions.steps.inputs import OfflineInputs, UseCaseInputs
 from llmops_actions.steps.services import Services
@@ -93,9 +93,9 @@ STEP = Step("validate", ValidateInputs, ValidateOutputs, run)
 def _described(experiment: Experiment, examination: Examination) -> str:
     kind = examination.flow.flow.kind if examination.flow.flow else "unreadable"
     return (
-        f"{one_line(experiment.name)}: {kind} flow, {_count(examination.flow.variations, 'variation')}, "
-        f"{_count(len(experiment.datasets), 'dataset')} with {_count(examination.rows, 'row')}, "
-        f"{_count(len(experiment.evaluators), 'evaluator')}"
+        f"{one_line(experiment.name)}: {kind} flow, {counted(examination.flow.variations, 'variation')}, "
+        f"{counted(len(experiment.datasets), 'dataset')} with {counted(examination.rows, 'row')}, "
+        f"{counted(len(experiment.evaluators), 'evaluator')}"
     )
 
 
@@ -179,9 +179,9 @@ def _outcome(
 ) -> Outcome[ValidateOutputs]:
     errors = sum(finding.level == "error" for finding in findings)
     warnings = sum(finding.level == "warning" for finding in findings)
-    counted = outputs.model_copy(update={"errors": errors, "warnings": warnings})
+    with_counts = outputs.model_copy(update={"errors": errors, "warnings": warnings})
     verdict: Verdict = "failed" if errors else "passed"
-    return Outcome(verdict, counted, _summary(verdict, counted, findings, tests), findings)
+    return Outcome(verdict, with_counts, _summary(verdict, with_counts, findings, tests), findings)
 
 
 def _summary(
@@ -191,7 +191,7 @@ def _summary(
     parts = [f"## validate{name}: {verdict}"]
     if outputs.use_case:
         parts.append(_checked(outputs, tests))
-    parts.append(f"{_count(outputs.errors, 'error')}, {_count(outputs.warnings, 'warning')}.")
+    parts.append(f"{counted(outputs.errors, 'error')}, {counted(outputs.warnings, 'warning')}.")
     serious = [finding for finding in findings if finding.level != "notice"]
     if serious:
         rows = [[each.level, _place(each), markdown(each.message, 300)] for each in serious[:MOST_FINDINGS_SHOWN]]
@@ -213,12 +213,8 @@ def _checked(outputs: ValidateOutputs, tests: TestResults | None) -> str:
     counts = [
         ["flow", outputs.flow_kind or "unreadable"],
         ["variations", str(outputs.variations)],
-        ["datasets", f"{outputs.datasets} with {outputs.rows:,} rows"],
+        ["datasets", f"{outputs.datasets} with {counted(outputs.rows, 'row')}"],
         ["evaluators", str(outputs.evaluators)],
         ["tests", ran],
     ]
     return table(["checked", ""], counts)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

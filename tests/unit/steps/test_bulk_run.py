@@ -49,7 +49,7 @@ def test_documents_of_a_run(house: House) -> None:
     assert [run.name for run in plan.runs] == ["train.default"]
     assert [row["line"] for row in lines(house.directory / RUN / "rows.jsonl")] == [0, 1, 2]
     assert house.progress.phases == [
-        "bulk-run: 1 variations x 1 datasets = 1 runs, 3 rows, 0 model calls, estimated cost $0.0000"
+        "bulk-run: 1 variation x 1 dataset = 1 run, 3 rows, 0 model calls, estimated cost $0.0000"
     ]
 
 
@@ -93,8 +93,11 @@ def test_failed_rows_fail_the_step_and_say_why_and_where(house: House) -> None:
     house.runner.behaviour = how_fails
     outcome = house.run("bulk-run")
     assert (outcome.verdict, outcome.exit_code) == ("failed", 1)
+    rows = house.directory / ".llmops/support/base/runs/train.default/rows.jsonl"
+    assert rows.is_file()
     assert messages(outcome) == (
-        "error: train.default: 1 of 3 rows failed: 1 x NodeError in node reply: no idea \ufffd[31m (rows 2)"
+        "error: train.default: 1 of 3 rows failed: 1 x NodeError in node reply: no idea \ufffd[31m (row 2). "
+        f"Rows count from 1; all of them: {rows}. --max-failed-rows 1 allows that."
     )
     assert (outcome.outputs.completed, outcome.outputs.failed) == (2, 1)
     assert "| completed | 2/3 | 1 |" in outcome.summary
@@ -104,7 +107,7 @@ def test_some_rows_may_fail(house: House) -> None:
     house.runner.behaviour = how_fails
     outcome = house.run("bulk-run", max_failed_rows="1")
     assert outcome.verdict == "passed"
-    assert messages(outcome).startswith("warning: train.default: 1 rows failed (1 may): 1 x NodeError")
+    assert messages(outcome).startswith("warning: train.default: 1 row failed (1 may): 1 x NodeError")
 
 
 def test_a_row_that_lacks_a_column_is_a_failed_row(house: House) -> None:
@@ -123,10 +126,10 @@ def test_many_reasons_are_counted_and_the_first_are_shown(house: House) -> None:
     house.runner.behaviour = each_its_own
     [finding] = house.run("bulk-run").findings
     assert (
-        "130 of 130 rows failed: 65 x NodeError: same (rows 2, 4, 6, 8, 10, …); 1 x NodeError: reason 0 (rows 1);"
+        "130 of 130 rows failed: 65 x NodeError: same (rows 2, 4, 6, 8, 10, …); 1 x NodeError: reason 0 (row 1);"
         in (finding.message)
     )
-    assert finding.message.endswith("; 63 other reasons")
+    assert "; 63 other reasons. Rows count from 1" in finding.message
 
 
 def test_beyond_a_hundred_reasons_the_others_share_one(house: House) -> None:

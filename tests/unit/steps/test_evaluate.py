@@ -107,7 +107,9 @@ def test_failed_rows_stay_in_the_denominator(house: House) -> None:
     outcome = house.run("evaluate", evaluators="grade", variations="default")
     assert (outcome.verdict, outcome.exit_code) == ("failed", 1)
     assert messages(outcome) == (
-        "error: grade on train.default: 1 of 3 rows failed: 1 x NodeError in node judge: the evaluator failed (rows 2)"
+        "error: grade on train.default: 1 of 3 rows failed: 1 x NodeError in node judge: the evaluator failed (row 2). "
+        f"Rows count from 1; all of them: {house.directory}/.llmops/support/base/scores/grade/train.default.run/"
+        "rows.jsonl. --max-failed-rows 1 allows that."
     )
     train = metrics(house)[0]
     assert (train.rows, train.completed, train.failed) == (3, 1, 2)
@@ -157,14 +159,40 @@ def test_a_run_that_is_out_of_date_is_not_scored(house: House, change: dict[str,
     outcome = house.run("evaluate")
     assert outcome.verdict == "failed"
     assert f"error: The run train.default {text}" in messages(outcome)
-    assert "train" not in {each.dataset for each in metrics(house)}
+    written = house.directory / ".llmops/support/base/metrics.json"
+    assert not written.is_file() or "train" not in {each.dataset for each in metrics(house)}
+
+
+def test_the_scores_of_earlier_runs_stay_where_all_runs_are_out_of_date(house: House) -> None:
+    house.run("evaluate")
+    before = metrics(house)
+    write(house.directory, {"support/flows/answer/reply.py": "x = 1\n"})
+    outcome = house.run("evaluate")
+    assert (outcome.verdict, outcome.outputs.evaluations) == ("failed", 0)
+    assert "There is no run that can be scored." in outcome.summary
+    assert "matches none of the runs" not in messages(outcome)
+    assert metrics(house) == before
+
+
+def test_an_evaluator_of_runs_that_are_out_of_date_is_not_said_to_match_none(house: House) -> None:
+    write(house.directory, {"support/data/train.jsonl": '{"question": "a"}\n'})
+    outcome = house.run("evaluate")
+    assert "error: The run train.default is out of date" in messages(outcome)
+    assert "matches none of the runs" not in messages(outcome)
+    assert {each.evaluator for each in metrics(house)} == {"grade"}
 
 
 def test_a_run_against_the_stand_in_is_none_against_a_model(house: House) -> None:
     house.run("bulk-run", offline="true")
     outcome = house.run("evaluate")
-    assert "(it ran against the stand-in model)" in messages(outcome)
+    assert (
+        "error: The run train.default ran against the stand-in model. Run bulk-run again, or add --offline."
+        in messages(outcome)
+    )
     assert house.run("evaluate", offline="true").verdict == "passed"
+    house.run("bulk-run")
+    outcome = house.run("evaluate", offline="true")
+    assert "ran against real models. Run bulk-run again with --offline, or leave out --offline." in messages(outcome)
 
 
 def test_a_run_that_did_not_end_is_not_scored(house: House) -> None:
@@ -219,14 +247,48 @@ def test_a_damaged_evaluation_dataset_ends_it_before_anything_runs(house: House)
     assert house.runner.runs == []
 
 
-def test_an_evaluation_dataset_that_is_too_short(house: House) -> None:
+def test_rows_without_a_partner_in_a_short_evaluation_dataset_are_not_scored(house: House) -> None:
     write(house.directory, {"support/data/tone.jsonl": '{"tone": "x"}\n'})
     outcome = house.run("evaluate", evaluators="tone", variations="default")
+    assert outcome.verdict == "passed"
+    assert messages(outcome) == (
+        "warning: support/experiment.yaml:21:5: 2 of 3 rows have no row in tone.jsonl and are not scored. "
+        "Rows are joined by their number."
+    )
+    [record] = metrics(house)
+    assert (record.rows, record.completed, record.failed) == (1, 1, 0)
+    assert (outcome.outputs.rows, outcome.outputs.failed) == (1, 0)
+    [scored] = lines(house.directory / ".llmops/support/base/scores/tone/train.default.jsonl")
+    [first, *_] = lines(house.directory / ".llmops/support/base/runs/train.default/rows.jsonl")
+    assert (scored["line"], scored["key"]) == (0, first["key"])
+
+
+def test_failures_of_the_run_beyond_a_short_evaluation_dataset_do_not_count(house: House) -> None:
+    def work(run: BulkRun, row: Row) -> Mapping[str, Any]:
+        if "/" not in run.name and row.line in (0, 4, 5):
+            raise NodeError("the flow failed")
+        if "/" in run.name and row.line == 1:
+            raise NodeError("the evaluator failed")
+        return {"question": "q", "correct": True}
+
+    house.runner.behaviour = work
+    house.run("bulk-run", variations="default", repeats="2")
+    write(house.directory, {"support/data/tone.jsonl": '{"tone": "x"}\n' * 2})
+    outcome = house.run("evaluate", evaluators="tone", variations="default")
     assert outcome.verdict == "failed"
-    assert "2 of 3 rows failed: 1 x InputMissing: tone.jsonl has no row 2. (rows 2)" in messages(outcome)
-    allowed = house.run("evaluate", evaluators="tone", variations="default", max_failed_rows="2")
-    assert allowed.verdict == "failed"
-    assert "error: support/experiment.yaml:21:5: `train_tone` has 1 rows, its runs have 3. Rows" in messages(allowed)
+    assert "1 of 3 rows has no row in tone.jsonl and is not scored." in messages(outcome)
+    assert "tone on train.default: 1 of 4 rows failed: 1 x NodeError: the evaluator failed (row 2)" in messages(outcome)
+    [record] = metrics(house)
+    assert (record.rows, record.completed, record.failed) == (4, 2, 2)
+
+
+def test_an_evaluation_dataset_without_rows_is_an_error(house: House) -> None:
+    write(house.directory, {"support/data/tone.jsonl": ""})
+    outcome = house.run("evaluate", evaluators="tone")
+    assert (outcome.verdict, messages(outcome)) == (
+        "usage",
+        "error: support/data/tone.jsonl: The dataset `train_tone` has no rows.",
+    )
 
 
 def test_an_evaluation_dataset_that_is_too_long_is_suspect(house: House) -> None:

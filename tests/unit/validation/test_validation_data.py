@@ -203,12 +203,12 @@ def _with_new_dataset() -> dict[str, str]:
     return changed(EXPERIMENT, end, end + "  - name: more\n    source: more.jsonl\n    reference: people\n" + end)
 
 
-def test_an_evaluators_dataset_with_another_number_of_rows(tmp_path: Path) -> None:
+def test_an_evaluators_dataset_with_fewer_rows(tmp_path: Path) -> None:
     found = findings_of(tmp_path, {**_with_new_dataset(), "data/more.jsonl": '{"truth": "x"}\n'})
     assert found == [
         (
-            "error experiment.yaml:21 `more` has 1 rows, but `people`, whose runs it evaluates, has 2. "
-            "Rows are joined by their number: make them equal."
+            "warning experiment.yaml:21 1 of 2 rows has no row in more.jsonl and is not scored. "
+            "Rows are joined by their number."
         )
     ]
 

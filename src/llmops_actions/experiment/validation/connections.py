@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from llmops_actions.errors import ExperimentError, Location
 from llmops_actions.experiment.connections import connection_type
-from llmops_actions.experiment.environment import FlowEnvironment, Missing
+from llmops_actions.experiment.environment import FlowEnvironment, Missing, asked_by_environment_file, left_out
 from llmops_actions.experiment.experiment import Experiment
 from llmops_actions.experiment.validation.findings import error, from_error, hint, warning
 from llmops_actions.outcome import Finding
@@ -71,7 +71,7 @@ def check_missing(
 ) -> Iterator[Finding]:
     """Every variable that is asked for is defined, whether it is used or not: without it nothing is run.
 
-    With ``offline`` a model connection needs none: the stand-in takes its place.
+    With ``offline`` a model connection needs none: the stand-in takes its place; and ``env.yaml`` does without.
     """
     names = {place: block.name for block, place in experiment.connections}
     users = _users(used)
@@ -79,6 +79,9 @@ def check_missing(
         name = names.get(missing.asked_by)
         connection = environment.connections.get(name) if name else None
         if connection is not None and offline and connection.is_model:
+            continue
+        if offline and asked_by_environment_file(missing, experiment):
+            yield warning(left_out(missing), missing.asked_by)
             continue
         who = f"The connection `{name}`" if name else "This file"
         needed_by = f", which {users[name][:1].lower()}{users[name][1:]} uses," if name in users else ""

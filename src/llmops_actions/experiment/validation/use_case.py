@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from llmops_actions.errors import ExperimentError, Location
+from llmops_actions.experiment.datasets import not_scored
 from llmops_actions.experiment.environment import (
     FlowEnvironment,
     Missing,
@@ -36,7 +37,7 @@ from llmops_actions.experiment.validation import (
     sweep,
 )
 from llmops_actions.experiment.validation.connections import UsedConnection
-from llmops_actions.experiment.validation.findings import error, from_error, listing, notice, warning
+from llmops_actions.experiment.validation.findings import from_error, listing, notice, warning
 from llmops_actions.experiment.validation.mappings import Taker
 from llmops_actions.experiment.validation.nodes import read_nodes
 from llmops_actions.experiment.validation.places import Places, json_key
@@ -270,14 +271,15 @@ def _check_datasets(
             continue
         own, other = facts[mapped_dataset.dataset.name].rows, facts[mapped_dataset.reference].rows
         if own is not None and other is not None and own != other:
-            text = (
-                f"`{mapped_dataset.dataset.name}` has {own:,} rows, but `{mapped_dataset.reference}`, whose runs it "
-                f"evaluates, has {other:,}. Rows are joined by their number"
-            )
-            if own < other:
-                yield error(f"{text}: make them equal.", mapped_dataset.location)
+            if own < other and mapped_dataset.dataset.file:
+                text = not_scored(other, own, mapped_dataset.dataset.file.name)
+                yield warning(f"{text} Rows are joined by their number.", mapped_dataset.location)
             else:
-                yield warning(f"{text}, and those beyond are not used.", mapped_dataset.location)
+                text = (
+                    f"`{mapped_dataset.dataset.name}` has {own:,} rows, but `{mapped_dataset.reference}`, whose runs "
+                    f"it evaluates, has {other:,}. Rows are joined by their number, and those beyond are not used."
+                )
+                yield warning(text, mapped_dataset.location)
     for evaluator in experiment.evaluators:
         if not evaluator.datasets:
             yield notice(f"The evaluator `{evaluator.name}` has no dataset in this environment.", evaluator.location)
