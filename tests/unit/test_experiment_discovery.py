@@ -31,7 +31,7 @@ def test_use_cases_in_the_order_of_their_paths(tmp_path: Path) -> None:
 
 
 def test_environments(tmp_path: Path) -> None:
-    names = ("experiment.yaml", "experiment.pr.yaml", "experiment.dev.yaml", "experiment..yaml", "experiment_x.yaml")
-    names += ("experiment.prod.eu.yaml", "experiment.a b.yaml", "experiment.-x.yaml")
-    write(tmp_path, dict.fromkeys(names, ""))
+    ours = ["experiment.pr.yaml", "experiment.dev.yaml", "experiment.prod.eu.yaml"]
+    others = ["experiment..yaml", "experiment_x.yaml", "experiment.a b.yaml", "experiment.-x.yaml", "experiment.yaml"]
+    write(tmp_path, dict.fromkeys([*ours, *others], ""))
     assert environments(tmp_path) == ["dev", "pr", "prod.eu"]

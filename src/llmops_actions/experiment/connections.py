@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from llmops_actions.errors import ExperimentError, Location
 from llmops_actions.experiment.model import ConnectionBlock
-from llmops_actions.experiment.parsing import nearest_name
+from llmops_actions.experiment.parsing import did_you_mean
 from llmops_actions.experiment.variables import Variables, plain_text
 
 ENDPOINT_KEYS: Mapping[str, str | None] = {
@@ -66,8 +66,7 @@ def connection_type(written: str, location: Location | None = None) -> str:
     for candidate in (bare, f"{bare}connection"):
         if candidate in by_lower:
             return by_lower[candidate]
-    nearest = nearest_name(written, list(ENDPOINT_KEYS))
-    hint = f"Did you mean `{nearest}`?" if nearest else f"Known types: {', '.join(ENDPOINT_KEYS)}."
+    hint = did_you_mean(written, ENDPOINT_KEYS, f"Known types: {', '.join(ENDPOINT_KEYS)}.")
     raise ExperimentError(f"Prompt flow knows no connection type `{written}`. {hint}", location)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from llmops_actions.errors import ExperimentError, Location
 from llmops_actions.experiment.gates import GateBlock
 from llmops_actions.experiment.mapping import Mappings
-from llmops_actions.experiment.model import ConnectionBlock
+from llmops_actions.experiment.model import DEFAULT_MAX_VARIATIONS, ConnectionBlock
 from llmops_actions.experiment.sweep import VariantSelection
 
 
@@ -79,7 +79,7 @@ class Experiment:
     runtime: str | None = None
     variants: VariantSelection = "all"
     hyperparameters: Mapping[str, Mapping[str, list[Any]]] = field(default_factory=dict)
-    max_variations: int = 32
+    max_variations: int = DEFAULT_MAX_VARIATIONS
     gates: tuple[tuple[GateBlock, Location], ...] = ()
     deployment: Mapping[str, Any] = field(default_factory=dict)
     sweep_location: Location | None = None

@@ -19,7 +19,7 @@ from llmops_actions.experiment.model import (
     EvaluatorDatasetBlock,
     ExperimentFile,
 )
-from llmops_actions.experiment.parsing import nearest_name, parse_document
+from llmops_actions.experiment.parsing import did_you_mean, parse_document
 from llmops_actions.experiment.paths import find_repository, resolve_inside
 from llmops_actions.experiment.yaml_source import Document, KeyPath, read_yaml
 
@@ -300,8 +300,7 @@ class _Resolver:
 
 
 def _hint(name: str, known: Collection[str]) -> str:
-    nearest = nearest_name(name, list(known))
-    return f"Did you mean `{nearest}`?" if nearest else f"There are {', '.join(sorted(known)) or 'none'}."
+    return did_you_mean(name, known, f"There are {', '.join(sorted(known)) or 'none'}.")
 
 
 def _check_evaluator_dataset(
@@ -319,13 +318,11 @@ def _check_evaluator_dataset(
         return
     if block.source is None or block.reference is None:
         lacking = "source" if block.source is None else "reference"
-        nearest = nearest_name(block.name, list(names))
-        hint = f" Did you mean `{nearest}`?" if nearest else ""
-        raise ExperimentError(
+        text = (
             f"`{block.name}` is no dataset of the experiment, so it needs `source` and `reference`; "
-            f"`{lacking}` is missing.{hint}",
-            document.locate(path),
+            f"`{lacking}` is missing. {did_you_mean(block.name, names)}"
         )
+        raise ExperimentError(text.rstrip(), document.locate(path))
     if block.reference not in names:
         raise ExperimentError(
             f"The referenced dataset `{block.reference}` is not defined. {_hint(block.reference, names)}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -91,10 +92,14 @@ def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
 
 
 def _suggestion(key: str, known: list[str]) -> str:
-    nearest = nearest_name(key, known)
-    if nearest:
-        return f" Did you mean `{nearest}`?"
-    return f" Known keys: {', '.join(f'`{name}`' for name in known)}." if known else ""
+    others = f"Known keys: {', '.join(f'`{name}`' for name in known)}." if known else ""
+    return f" {did_you_mean(key, known, others)}".rstrip()
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """The way out of an unknown name: the nearest known one as a question, else ``otherwise``."""
+    nearest = nearest_name(name, list(known))
+    return f"Did you mean `{nearest}`?" if nearest else otherwise
 
 
 def nearest_name(name: str, known: list[str]) -> str | None:

@@ -10,6 +10,10 @@ from typing import Any, Literal
 ProgramKind = Literal["dag", "flex", "prompty", "function"]
 
 
+RUN_PARAMETERS = frozenset({"run_name", "data_id", "column_mapping"})
+"""A function with these parameters is called once for a whole run, as the established templates do."""
+
+
 @dataclass(frozen=True)
 class FunctionReference:
     """A Python function in a file of the program's folder, e.g. ``eval_tone.py`` and ``eval_tone``."""

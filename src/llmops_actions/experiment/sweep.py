@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from llmops_actions.experiment.fingerprint import canonical, of_value
-from llmops_actions.experiment.parsing import nearest_name
+from llmops_actions.experiment.parsing import did_you_mean
 
 VariantSelection = Literal["all", "defaults"] | Sequence[str]
 Hyperparameters = Mapping[str, Mapping[str, Sequence[Any]]]
@@ -99,9 +99,8 @@ def _refuse_unknown_owners(
         return
     for owner in hyperparameters:
         if owner not in own_values:
-            nearest = nearest_name(owner, list(own_values))
             known = ", ".join(f"`{name}`" for name in own_values) or "none"
-            hint = f"Did you mean `{nearest}`?" if nearest else f"It has {known}."
+            hint = did_you_mean(owner, own_values, f"It has {known}.")
             raise SweepError(f"`hyperparameters` names `{owner}`, which the flow does not have. {hint}")
 
 
@@ -126,8 +125,7 @@ def _find_variants(text: str, variants: Mapping[str, NodeVariants]) -> list[tupl
     if found:
         return found
     known = [f"{node}.{name}" for node, each in variants.items() for name in each.names]
-    nearest = nearest_name(text, known)
-    hint = f" Did you mean `{nearest}`?" if nearest else ""
+    hint = f" {did_you_mean(text, known)}".rstrip()
     listing = ", ".join(f"`{name}`" for name in known) or "none"
     raise SweepError(f"The flow has no variant `{text}`.{hint} Its variants: {listing}.")
 

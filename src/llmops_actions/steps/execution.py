@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmops_actions.errors import LlmopsError, Location, UsageError
-from llmops_actions.experiment.parsing import nearest_name
+from llmops_actions.experiment.parsing import did_you_mean
 from llmops_actions.experiment.secret_names import secret_values
 from llmops_actions.outcome import Finding, Outcome, Verdict
 from llmops_actions.reporting.text import one_line
@@ -50,9 +50,8 @@ def parse_inputs(step: Step[Any, Any], words: Mapping[str, str]) -> Inputs:
 
 
 def _unknown(step: Step[Any, Any], name: str) -> str:
-    nearest = nearest_name(name, list(step.inputs.model_fields))
-    hint = f" Did you mean `{input_name(nearest)}`?" if nearest else ""
-    return f"`{step.name}` has no input `{input_name(name)}`.{hint}"
+    hint = did_you_mean(input_name(name), map(input_name, step.inputs.model_fields))
+    return f"`{step.name}` has no input `{input_name(name)}`. {hint}".rstrip()
 
 
 def _problem(details: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from llmops_actions.errors import ExperimentError, Location, shortened
 from llmops_actions.experiment.flows import dag, flex, functions, prompty
 from llmops_actions.experiment.flows.types import Flow, FlowInput, ModelCall
-from llmops_actions.experiment.parsing import nearest_name
+from llmops_actions.experiment.parsing import did_you_mean
 from llmops_actions.experiment.paths import find_repository, resolve_inside
 from llmops_actions.experiment.program import FunctionReference, Program
 from llmops_actions.experiment.sweep import NodeVariants, Variation
@@ -163,8 +163,7 @@ def _check_arguments(variation: Variation, flow: Flow) -> None:
     known = list(constructor.inputs) if constructor else []
     for name in arguments:
         if name not in known:
-            nearest = nearest_name(name, known)
-            hint = f"Did you mean `{nearest}`?" if nearest else f"It takes {', '.join(known) or 'none'}."
+            hint = did_you_mean(name, known, f"It takes {', '.join(known) or 'none'}.")
             place = flow.document.locate(("entry",))
             raise ExperimentError(f"The constructor takes no argument `{name}`. {hint}", place)
 

@@ -9,7 +9,7 @@ from typing import Any
 from llmops_actions.errors import ExperimentError
 from llmops_actions.experiment.flows.signatures import Callable_, parse_python, signature_of, tool_function
 from llmops_actions.experiment.flows.types import Flow, FlowInput, ModelCall, flow_inputs, token_limit
-from llmops_actions.experiment.parsing import nearest_name
+from llmops_actions.experiment.parsing import did_you_mean
 from llmops_actions.experiment.paths import resolve_inside
 from llmops_actions.experiment.sweep import NodeVariants, Variation
 from llmops_actions.experiment.yaml_source import Document, KeyPath
@@ -113,10 +113,9 @@ def _node_variants(document: Document, node: str, written: Any) -> NodeVariants:
         _check_body(document, body["node"], (*path, "variants", name, "node"))
     default = str(details.get("default_variant_id"))
     if default not in variants:
-        nearest = nearest_name(default, list(variants))
-        hint = f" Did you mean `{nearest}`?" if nearest else f" It has {', '.join(variants) or 'none'}."
+        hint = did_you_mean(default, variants, f"It has {', '.join(variants) or 'none'}.")
         place = document.locate((*path, "default_variant_id"))
-        raise ExperimentError(f"The default variant `{default}` of node `{node}` does not exist.{hint}", place)
+        raise ExperimentError(f"The default variant `{default}` of node `{node}` does not exist. {hint}", place)
     return NodeVariants(tuple(variants), default)
 
 
@@ -187,8 +186,7 @@ def check_hyperparameters(document: Document, variation: Variation) -> None:
 
 
 def _hint(name: str, known: list[str]) -> str:
-    nearest = nearest_name(name, known)
-    return f"Did you mean `{nearest}`?" if nearest else f"There are {', '.join(known) or 'none'}."
+    return did_you_mean(name, known, f"There are {', '.join(known) or 'none'}.")
 
 
 def _settable(node: Definition, folder: Path) -> list[str] | None:

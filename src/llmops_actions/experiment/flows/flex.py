@@ -22,7 +22,7 @@ from llmops_actions.experiment.flows.signatures import (
     signature_of,
 )
 from llmops_actions.experiment.flows.types import Flow, FlowInput, flow_inputs
-from llmops_actions.experiment.parsing import nearest_name
+from llmops_actions.experiment.parsing import did_you_mean
 from llmops_actions.experiment.yaml_source import Document, read_text
 
 FILE_NAMES = ("flow.flex.yaml", "flow.flex.yml")
@@ -119,9 +119,8 @@ def _entry(document: Document, folder: Path) -> _Entry:
     definition = find_definition(tree, name)
     if definition is None and not binds(tree, name):
         known = [each.name for each in tree.body if isinstance(each, Callable_ | ast.ClassDef)]
-        nearest = nearest_name(name, known)
-        hint = f" Did you mean `{nearest}`?" if nearest else ""
-        raise ExperimentError(f"The entry `{name}` is no function or class of {source.name}.{hint}", place)
+        text = f"The entry `{name}` is no function or class of {source.name}. {did_you_mean(name, known)}"
+        raise ExperimentError(text.rstrip(), place)
     return _Entry(definition, tree, source)
 
 

@@ -8,12 +8,10 @@ from pathlib import Path
 from llmops_actions.errors import ExperimentError, Location
 from llmops_actions.experiment.flows.signatures import parse_python, signature_of
 from llmops_actions.experiment.flows.types import Flow, FlowInput
-from llmops_actions.experiment.program import FunctionReference
+from llmops_actions.experiment.program import RUN_PARAMETERS, FunctionReference
 from llmops_actions.experiment.yaml_source import Document
 
 PREFIX = "eval_"
-RUN_PARAMETERS = frozenset({"run_name", "data_id", "column_mapping"})
-"""A function with these parameters is called once for a whole run, as the established templates do."""
 
 
 def function_files(folder: Path) -> list[Path]:

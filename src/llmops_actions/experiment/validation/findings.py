@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from llmops_actions.errors import ExperimentError, Location
-from llmops_actions.experiment.parsing import nearest_name
+from llmops_actions.experiment.parsing import did_you_mean
 from llmops_actions.outcome import Finding
 
 _PLACED_LINE = re.compile(r"^(?P<file>.+?):(?P<line>\d+):(?P<column>\d+): (?P<text>.+)$")
@@ -43,10 +43,7 @@ def from_error(problem: ExperimentError) -> Iterator[Finding]:
 
 def hint(name: str, known: Collection[str]) -> str:
     """The way out of an unknown name: the nearest known one, else all of them."""
-    nearest = nearest_name(name, list(known))
-    if nearest:
-        return f"Did you mean `{nearest}`?"
-    return f"There are {listing(known)}."
+    return did_you_mean(name, known, f"There are {listing(known)}.")
 
 
 def listing(names: Collection[str], most: int = 12) -> str:

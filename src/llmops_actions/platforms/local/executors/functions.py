@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llmops_actions.experiment.program import RUN_PARAMETERS
 from llmops_actions.platforms.local.executors.protocol import NOTHING, Aggregation, LineOutput, ProgramError
 from llmops_actions.platforms.local.metering import Meter
 from llmops_actions.platforms.ports import FunctionReference
-
-_TEMPLATE_PARAMETERS = {"run_name", "data_id", "column_mapping"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class FunctionExecutor:
         self._over_all: list[tuple[str, Callable[..., Any]]] = []
         for reference in references:
             function = _load(folder / reference.file, reference.name)
-            if set(inspect.signature(function).parameters) >= _TEMPLATE_PARAMETERS:
+            if set(inspect.signature(function).parameters) >= RUN_PARAMETERS:
                 self._over_all.append((reference.name.removeprefix("eval_"), function))
             else:
                 self._rows.append(_row_function(reference.name, function))
