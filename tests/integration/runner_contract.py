@@ -9,7 +9,7 @@ import pytest
 from tests.integration import runner_programs as programs
 from tests.integration.runner_programs import assert_accounted, bulk_run, run_one
 
-from llmops_actions.platforms.ports import Program, Row, Runner
+from llmops_actions.platforms.ports import Connection, Program, Row, Runner
 
 AGGREGATED = {
     "double": """
@@ -275,6 +275,48 @@ class RunnerContract:
         result, _ = run_one(runner, run)
         rows = assert_accounted(result, tmp_path / "run", 2)
         assert [row["outputs"] for row in rows] == [{"output": "You said: text 0"}, {"output": "You said: text 1"}]
+
+    def test_secrets_stay_out_of_every_file(self, runner: Runner, tmp_path: Path) -> None:
+        secret, token = "sk-0123456789", "token-9876543210"
+        code = """
+            import os, sys
+            from promptflow.core import tool
+            from promptflow.connections import CustomConnection
+
+            @tool
+            def work(number: int, connection: CustomConnection) -> dict:
+                print("the key is", connection.api_key)
+                os.write(2, f"the token is {os.environ['SEARCH_TOKEN']}\\n".encode())
+                if number == 1:
+                    raise ValueError(f"refused: {connection.api_key}")
+                return {"told": f"{connection.api_key} and {os.environ['SEARCH_TOKEN']}", "number": number}
+        """
+        node = programs.python_node("work", {"number": "${inputs.number}", "connection": "store"})
+        program = programs.dag(tmp_path / "flow", {"work": code}, {"answer": "${work.output}"}, definitions=[node])
+        connections = {"store": Connection("store", "CustomConnection", {}, {"api_key": secret})}
+        run = bulk_run(program, tmp_path / "run", 2, connections=connections, environment={"SEARCH_TOKEN": token})
+        result, _ = run_one(runner, run)
+        rows = assert_accounted(result, tmp_path / "run", 2)
+        assert rows[0]["outputs"] == {"answer": {"told": "*** and ***", "number": 0}}
+        assert "refused: ***" in rows[1]["error"]["message"]
+        written = "".join(file.read_text() for file in (tmp_path / "run").iterdir())
+        assert secret not in written
+        assert token not in written
+        assert "the token is ***" in (tmp_path / "run" / "log.txt").read_text()
+
+    def test_the_commands_of_a_github_runner_are_out_of_reach(
+        self, runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hidden = ["GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "ACTIONS_RUNTIME_TOKEN", "INPUT_WORDS"]
+        for name in hidden:
+            monkeypatch.setenv(name, "/some/file")
+        monkeypatch.setenv("GITHUB_SHA", "abc")
+        code = "import os\n\ndef names(number: int):\n    return sorted(os.environ)\n"
+        run = bulk_run(programs.flex(tmp_path / "flow", code, "names"), tmp_path / "run", 1)
+        result, _ = run_one(runner, run)
+        seen = assert_accounted(result, tmp_path / "run", 1)[0]["outputs"]["output"]
+        assert "GITHUB_SHA" in seen
+        assert not set(hidden) & set(seen)
 
     def test_includes(self, runner: Runner, tmp_path: Path) -> None:
         shared = programs.write(tmp_path / "shared", {"words.py": "GREETING = 'hello'\n", "data/more.txt": "more"})

@@ -34,3 +34,11 @@ class TestPromptFlowPool(RunnerContract):
         [row] = assert_accounted(result, tmp_path / "run", 1)
         assert (result.cost, result.usage) == (None, {})
         assert row["cost"] is None
+
+    def test_a_crash_says_why(self, runner: PromptFlowPoolRunner, tmp_path: Path) -> None:
+        program = programs.one_node(tmp_path / "flow", "import ctypes\nctypes.string_at(0)\n")
+        result, _ = run_one(runner, bulk_run(program, tmp_path / "run", 1))
+        [row] = assert_accounted(result, tmp_path / "run", 1)
+        assert row["error"]["type"] == "ChildDied"
+        assert "SIGSEGV" in row["error"]["message"]
+        assert "work.py" in row["error"]["message"], "the stack is told"

@@ -20,8 +20,9 @@ from llmops_actions.experiment.validation.sweep import covering_programs
 from llmops_actions.outcome import Finding
 from llmops_actions.platforms.local.checks.loading import FlowToLoad, load_flow_in_child
 from llmops_actions.platforms.local.checks.packages import install_advice
-from llmops_actions.platforms.local.checks.processes import ChildProcesses, child_environment
+from llmops_actions.platforms.local.checks.processes import ChildProcesses
 from llmops_actions.platforms.local.checks.use_case_tests import TestResults, run_tests
+from llmops_actions.platforms.local.user_environment import child_environment
 
 TOOL = "from promptflow.core import tool\n\n\n@tool\ndef step(x: str) -> str:\n    return x\n"
 NODE = "- name: {0}\n  type: python\n  source: {{type: code, path: {0}.py}}\n  inputs: {{x: '${{inputs.x}}'}}\n"

@@ -103,8 +103,9 @@ class RunResult:
     """How a bulk run ended. ``completed + failed`` is the number of rows, always.
 
     ``metrics`` are those that the program itself logged; ``usage`` is by model name; ``cost`` in USD, ``None``
-    where the price of a model is not known or the calls were not counted; ``duration`` in seconds. ``error`` says why a run as a whole failed
-    (the flow does not load, time is up, aggregation failed), ``None`` when only rows failed or none did.
+    where the price of a model is not known or the calls were not counted; ``duration`` in seconds. ``error`` says why
+    a run as a whole failed (the flow does not load, time is up, aggregation failed), ``None`` when only rows failed or
+    none did.
     """
 
     name: str

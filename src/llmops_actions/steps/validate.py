@@ -19,8 +19,9 @@ from llmops_actions.experiment.validation.use_case import Examination, ExaminedF
 from llmops_actions.outcome import Finding, Outcome, Outputs, Verdict
 from llmops_actions.platforms.local.checks.loading import NOWHERE, FlowToLoad, load_flow_in_child
 from llmops_actions.platforms.local.checks.packages import this_python
-from llmops_actions.platforms.local.checks.processes import ChildProcesses, child_environment
+from llmops_actions.platforms.local.checks.processes import ChildProcesses
 from llmops_actions.platforms.local.checks.use_case_tests import TestResults, run_tests
+from llmops_actions.platforms.local.user_environment import child_environment
 from llmops_actions.reporting.text import counted, markdown, one_line, table
 from llmops_actions.steps.declaration import Step
 from llmops_actions.steps.inputs import OfflineInputs, UseCaseInputs

@@ -20,6 +20,7 @@ from pathlib import Path
 from llmops_actions.errors import PlatformError
 from llmops_actions.platforms.local import fork_server
 from llmops_actions.platforms.local.messages import Decoder, Message, encode
+from llmops_actions.platforms.local.user_environment import child_environment
 
 _START = (
     "import sys; sys.path.insert(0, sys.argv[3]);"
@@ -51,6 +52,7 @@ class ForkServer:
                 stdout=log,
                 stderr=log,
                 cwd=self.scratch,
+                env=child_environment(os.environ),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )

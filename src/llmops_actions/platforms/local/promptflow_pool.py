@@ -1,8 +1,9 @@
 """The fallback runner: prompt flow's own process pool, for flows that are not safe in threads.
 
 Slow and hungry, but the reference: the local runner must give the same outputs and metrics. Prompt flow does not
-tell attempts and usage of model calls: they stay zero, and the cost is not known. Nothing is retried but by prompt flow itself, and requests per
-minute are not observed. A run that aggregates starts anew on ``resume``: the pool adds up only what it ran itself.
+tell attempts and usage of model calls: they stay zero, and the cost is not known. Nothing is retried but by prompt flow
+itself, and requests per minute are not observed. A run that aggregates starts anew on ``resume``: the pool adds up only
+what it ran itself.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmops_actions.platforms.local import watchdog
-from llmops_actions.platforms.local.children import Child
+from llmops_actions.platforms.local.children import Child, shared_fork_server
 from llmops_actions.platforms.local.interruption import Interruption
 from llmops_actions.platforms.local.messages import Aggregated, LoadFailed, Message, RowEnded, RunRow, Setup, Stop
 from llmops_actions.platforms.local.records import RowError
+from llmops_actions.platforms.local.redaction import redactor_of
 from llmops_actions.platforms.local.run_state import PendingRow, RunState
 from llmops_actions.platforms.local.runner import LocalRunner
 from llmops_actions.platforms.local.setup import setup_for
+from llmops_actions.platforms.local.user_environment import child_environment
 from llmops_actions.platforms.ports import BulkRun, ProgressListener, RunProgress, RunResult, RunSettings
 
 _START = (
@@ -38,6 +41,7 @@ _START = (
 )
 _TICK_SECONDS = 0.5
 _EXIT_SECONDS = 10.0
+_LONGEST_LAST_WORDS = 1_000
 
 
 class PromptFlowPoolRunner:
@@ -56,6 +60,7 @@ class PromptFlowPoolRunner:
         if run.program.aggregates:
             settings = replace(settings, resume=False)
         folder = Path(tempfile.mkdtemp(prefix="llmops-pool-"))
+        shared_fork_server().adopt(folder)
         try:
             with Interruption() as interruption:
                 return _Pool(run, settings, listener, folder).run(interruption)
@@ -71,6 +76,7 @@ class _Pool:
         self._settings = settings
         self._listener = listener
         self._folder = folder
+        self._errors = folder / "errors.txt"
         self._rows: dict[int, PendingRow] = {}
 
     def run(self, interruption: Interruption) -> RunResult:
@@ -87,12 +93,13 @@ class _Pool:
 
     def _in_process(self, interruption: Interruption) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, self._errors.open("wb") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-c", _START, str(theirs.fileno()), str(Path(__file__).parents[3])],
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                env=child_environment(os.environ),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
@@ -103,7 +110,9 @@ class _Pool:
             process.wait(timeout=_EXIT_SECONDS)
         except EOFError:
             process.wait(timeout=_EXIT_SECONDS)
-            self._fail_rest("ChildDied", f"While the pool ran, {watchdog.exit_text(process.returncode)}.")
+            self._fail_rest(
+                "ChildDied", f"While the pool ran, {watchdog.exit_text(process.returncode)}.{self._last_words()}"
+            )
         except subprocess.TimeoutExpired:
             self._state.outcome.notes.append("prompt flow's pool did not end by itself")
         finally:
@@ -111,6 +120,16 @@ class _Pool:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+    def _last_words(self) -> str:
+        """Where a fatal error happened, or else the end of what the dead process wrote to its standard error."""
+        run = self._state.run
+        text = self._errors.read_text(encoding="utf-8", errors="replace").strip()
+        for stack in watchdog.parse_stacks(text):
+            if stack.current and (place := watchdog.where(stack, run.program.folder.absolute())):
+                return f" It was at {place}."
+        tail = redactor_of(run.connections, run.environment).text(text)[-_LONGEST_LAST_WORDS:]
+        return f" {tail}" if tail else ""
 
     def _talk(self, child: Child, interruption: Interruption) -> None:
         run = self._state.run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import pickle
@@ -34,6 +35,7 @@ from llmops_actions.platforms.local.messages import (
 )
 from llmops_actions.platforms.local.output_log import redirect_output
 from llmops_actions.platforms.local.records import RowError, RowRecord
+from llmops_actions.platforms.local.redaction import Redactor, redactor_of
 from llmops_actions.platforms.local.setup import ChildSetup
 from llmops_actions.platforms.local.user_errors import describe, innermost
 
@@ -44,6 +46,7 @@ _LONGEST_POOL = 16
 def serve(descriptor: int) -> NoReturn:
     """Run what the parent sends over the socket ``descriptor``, and end."""
     connection = socket.socket(fileno=descriptor)
+    faulthandler.enable(os.dup(2))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     messages: list[Message] = []
     decoder = Decoder()
@@ -63,7 +66,8 @@ def serve(descriptor: int) -> NoReturn:
     except BaseException as error:  # noqa: BLE001 - the parent is told
         traceback.print_exc()
         cause = innermost(error)
-        pool.send(LoadFailed(type(cause).__name__, describe(cause, setup.program.folder)))
+        text = pool.redactor.text(describe(cause, setup.program.folder))
+        pool.send(LoadFailed(type(cause).__name__, text))
     sys.stdout.flush()
     os._exit(0)
 
@@ -79,6 +83,7 @@ class _PoolRun:
         self._connection = connection
         self._lock = threading.Lock()
         self._setup = setup
+        self.redactor = redactor_of(setup.connections, setup.environment)
         self._rows = {row.line: row for row in rows}
 
     def send(self, message: Message) -> None:
@@ -90,7 +95,7 @@ class _PoolRun:
         setup = self._setup
         os.environ.clear()
         os.environ.update(setup.environment)
-        redirect_output(setup.log)
+        redirect_output(setup.log, self.redactor)
         sys.path[:] = [entry for entry in setup.import_path if entry]
         folder = working_folder(setup.program, setup.scratch)
         os.chdir(folder)
@@ -124,7 +129,7 @@ class _PoolRun:
             f"{node}: {info.get('message')}" for node, info in (result.error_summary.aggr_error_dict or {}).items()
         )
         metrics, notes = aggregation.finite_metrics(result.metrics or {})
-        self.send(Aggregated(metrics, notes, {}, 0, "; ".join(problems) or None))
+        self.send(Aggregated(metrics, notes, {}, 0, self.redactor.text("; ".join(problems)) or None))
 
     def row_ended(self, info: Any) -> None:
         """A row's final run information came."""
@@ -132,12 +137,17 @@ class _PoolRun:
         if row is None:
             return
         duration = (info.end_time - info.start_time).total_seconds() if info.end_time else 0.0
-        error = None if info.status.value == "Completed" else _row_error(info.error or {})
+        error = None if info.status.value == "Completed" else _row_error(info.error or {}, self.redactor)
         outputs = None if error else {name: value for name, value in info.output.items() if name != "line_number"}
         try:
             record = RowRecord(row.line, row.key, row.payload, outputs, error, cost=None, duration=duration).encode()
+            if outputs is not None and self.redactor.is_in(record):
+                outputs = {name: self.redactor.value(value) for name, value in outputs.items()}
+                record = RowRecord(
+                    row.line, row.key, row.payload, outputs, error, cost=None, duration=duration
+                ).encode()
         except (TypeError, ValueError, RecursionError) as problem:
-            error = RowError("OutputNotJson", f"The outputs are not JSON: {problem}")
+            error = RowError("OutputNotJson", self.redactor.text(f"The outputs are not JSON: {problem}"))
             record = RowRecord(row.line, row.key, row.payload, None, error, cost=None, duration=duration).encode()
         self.send(
             RowEnded(
@@ -245,9 +255,9 @@ def _remember_problems(executor: Any) -> list[str]:
     return problems
 
 
-def _row_error(error: Mapping[str, Any]) -> RowError:
+def _row_error(error: Mapping[str, Any], redactor: Redactor) -> RowError:
     parameters = error.get("messageParameters") or {}
     kind, inner = str(error.get("code", "Error")), error
     while isinstance(inner := inner.get("innerError") or {}, Mapping) and inner.get("code"):
         kind = str(inner["code"])
-    return RowError(kind, str(error.get("message", "")), parameters.get("node_name"))
+    return RowError(kind, redactor.text(str(error.get("message", ""))), parameters.get("node_name"))

@@ -11,6 +11,7 @@ from typing import Any
 
 from llmops_actions.experiment.prices import PriceTable
 from llmops_actions.platforms.local.preloading import quiet_environment
+from llmops_actions.platforms.local.user_environment import child_environment
 from llmops_actions.platforms.ports import BulkRun, Connection, Program, RunSettings
 
 
@@ -18,8 +19,9 @@ from llmops_actions.platforms.ports import BulkRun, Connection, Program, RunSett
 class ChildSetup:
     """Everything of a run that its child needs.
 
-    ``environment`` is the whole environment of the child; ``import_path`` the parent's ``sys.path``; ``scratch`` a
-    private folder of this child alone, removed by the parent; ``log`` the file that takes what user code prints.
+    ``environment`` is the whole environment of the child, without what only a GitHub action should see;
+    ``import_path`` the parent's ``sys.path``; ``scratch`` a private folder of this child alone, removed by the parent;
+    ``log`` the file that takes what user code prints.
     """
 
     run_name: str
@@ -51,7 +53,7 @@ def setup_for(run: BulkRun, settings: RunSettings, scratch: Path, home: Path) ->
         ),
         connections=dict(run.connections),
         environment={
-            **os.environ,
+            **child_environment(os.environ),
             **quiet_environment(home),
             **{str(name): str(value) for name, value in of_flow.items()},
             **run.environment,

@@ -49,6 +49,7 @@ from llmops_actions.platforms.local.messages import (
 from llmops_actions.platforms.local.metering import Meter, RowAbandonedError, follow_threads, use_meter
 from llmops_actions.platforms.local.output_log import redirect_output
 from llmops_actions.platforms.local.records import RowError, RowRecord
+from llmops_actions.platforms.local.redaction import Redactor, redactor_of
 from llmops_actions.platforms.local.setup import ChildSetup
 from llmops_actions.platforms.local.user_errors import describe, innermost
 from llmops_actions.platforms.local.worker_files import STACKS_FILE
@@ -68,19 +69,20 @@ def run(connection: socket.socket) -> int:
     if not isinstance(setup_message, Setup):
         return 0
     setup: ChildSetup = pickle.loads(setup_message.payload)  # noqa: S301 - from our own parent
-    _prepare_process(setup)
+    redactor = redactor_of(setup.connections, setup.environment)
+    _prepare_process(setup, redactor)
     try:
         executor = _load(setup, link)
     except BaseException as error:  # noqa: BLE001 - the parent is told
         traceback.print_exc()
         cause = innermost(error)
-        link.send(LoadFailed(type(cause).__name__, describe(cause, setup.program.folder)))
+        link.send(LoadFailed(type(cause).__name__, redactor.text(describe(cause, setup.program.folder))))
         next(messages, None)
         return 0
     gc.collect()
     gc.freeze()
     link.send(Ready())
-    worker = _Worker(setup, executor, link)
+    worker = _Worker(setup, executor, link, redactor)
     for message in messages:
         if isinstance(message, Stop):
             break
@@ -127,18 +129,25 @@ def _die() -> NoReturn:
 class _Row:
     """A row under way."""
 
-    def __init__(self, message: RunRow, setup: ChildSetup) -> None:
+    def __init__(self, message: RunRow, setup: ChildSetup, redactor: Redactor) -> None:
         self.message = message
         self.started = time.monotonic()
         self.meter = Meter(self.started + setup.line_timeout if setup.line_timeout else None)
         self._prices = setup.prices
+        self._redactor = redactor
 
     def record(self, outputs: Mapping[str, Any] | None, error: RowError | None) -> bytes:
-        """The row's record.
+        """The row's record, without secrets.
 
         Raises:
             NotJsonError: the outputs are not JSON.
         """
+        encoded = self._encode(outputs, error)
+        if outputs is None or not self._redactor.is_in(encoded):
+            return encoded
+        return self._encode({name: self._redactor.value(value) for name, value in outputs.items()}, error)
+
+    def _encode(self, outputs: Mapping[str, Any] | None, error: RowError | None) -> bytes:
         record = RowRecord(
             line=self.message.line,
             key=self.message.key,
@@ -182,8 +191,9 @@ class _Slot:
 class _Worker:
     """Runs rows. ``handle`` is called by the main thread only."""
 
-    def __init__(self, setup: ChildSetup, executor: Executor, link: _Link) -> None:
+    def __init__(self, setup: ChildSetup, executor: Executor, link: _Link, redactor: Redactor) -> None:
         self._setup = setup
+        self._redactor = redactor
         self._executor = executor
         self._link = link
         self._slots: dict[int, _Slot] = {}
@@ -208,7 +218,7 @@ class _Worker:
     def _work(self, number: int, slot: _Slot) -> None:
         self._link.send(SlotStarted(number, threading.get_ident(), threading.get_native_id()))
         while (message := slot.rows.get()) is not None:
-            row = _Row(message, self._setup)
+            row = _Row(message, self._setup, self._redactor)
             slot.row = row
             try:
                 ended = self._run(row)
@@ -223,13 +233,20 @@ class _Worker:
     def _run(self, row: _Row) -> RowEnded:
         try:
             output = contextvars.copy_context().run(self._execute, row)
-            kept, kept_as = aggregation.pack(output.aggregation)
+            kept, kept_as = self._pack(output.aggregation)
             ended = row.ended(row.record(output.outputs, None), failed=False)
             return replace(ended, aggregation=kept_as, payload=ended.payload + kept) if kept else ended
         except RowAbandonedError:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a row raises is its error
             return row.ended(row.record(None, self._explain(error)), failed=True)
+
+    def _pack(self, value: Any) -> tuple[bytes, str]:
+        """What aggregation needs. What is spooled as JSON lies beside the rows: no secrets there."""
+        kept, kept_as = aggregation.pack(value)
+        if kept_as == "json" and self._redactor.is_in(kept):
+            return aggregation.pack(self._redactor.value(value))
+        return kept, kept_as
 
     def _execute(self, row: _Row) -> LineOutput:
         use_meter(row.meter)
@@ -240,9 +257,9 @@ class _Worker:
         if isinstance(error, NodeFailedError):
             node, error = error.node, error.cause
         if isinstance(error, NotJsonError):
-            return RowError("OutputNotJson", str(error), node)
+            return RowError("OutputNotJson", self._redactor.text(str(error)), node)
         cause = innermost(error)
-        return RowError(type(cause).__name__, describe(cause, Path.cwd()), node)
+        return RowError(type(cause).__name__, self._redactor.text(describe(cause, Path.cwd())), node)
 
     def _cancel(self, message: CancelRow) -> None:
         """End the row as failed, saying where it hangs, and leave its thread to itself."""
@@ -314,7 +331,7 @@ def _install_model_calls(setup: ChildSetup, link: _Link) -> None:
     model_calls.share_http_clients()
 
 
-def _prepare_process(setup: ChildSetup) -> None:
+def _prepare_process(setup: ChildSetup, redactor: Redactor) -> None:
     """Make this process the run's own: environment, imports, output, and a way to see where it hangs."""
     os.environ.clear()
     os.environ.update(setup.environment)
@@ -323,7 +340,7 @@ def _prepare_process(setup: ChildSetup) -> None:
     stacks = (setup.scratch / STACKS_FILE).open("w")
     faulthandler.enable(stacks, all_threads=True)
     faulthandler.register(signal.SIGUSR1, stacks, all_threads=True, chain=False)
-    redirect_output(setup.log)
+    redirect_output(setup.log, redactor)
     _refuse_to_end()
 
 

@@ -20,8 +20,6 @@ MOST_OUTPUT = 20_000
 """Bytes of output that are kept: the last ones."""
 _PATIENCE = 2.0
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
-_OURS = ("ACTIONS_", "GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY", "INPUT_")
-_PYTEST = ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_", "PYTEST_VERSION")
 
 
 @dataclass(frozen=True)
@@ -30,11 +28,6 @@ class Ended:
 
     code: int | None
     output: str
-
-
-def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a use case's code: without the files and tokens by which a runner takes commands."""
-    return {name: value for name, value in environ.items() if not name.startswith((*_OURS, *_PYTEST))}
 
 
 @dataclass
