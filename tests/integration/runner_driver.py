@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from llmops_actions.errors import InterruptedRunError
+from llmops_actions.platforms.local.promptflow_pool import PromptFlowPoolRunner
 from llmops_actions.platforms.local.runner import LocalRunner
 from llmops_actions.platforms.ports import BulkRun, Connection, Program, Row, RunProgress, RunSettings
 
@@ -40,7 +41,8 @@ def main(folder: str, count: str, url: str, *options: str) -> int:
 
     settings = RunSettings(concurrency=16, processes=2, line_timeout=60, resume="resume" in options)
     try:
-        [result] = LocalRunner().run([run], settings, hear)
+        runner = PromptFlowPoolRunner() if "pool" in options else LocalRunner()
+        [result] = runner.run([run], settings, hear)
     except InterruptedRunError as error:
         say(f"interrupted {error}")
         return 3
