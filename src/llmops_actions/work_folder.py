@@ -286,6 +286,7 @@ class WorkFolder:
         from filelock import FileLock, Timeout
 
         self.root.mkdir(parents=True, exist_ok=True)
+        _keep_out_of_git(self.root)
         lock = FileLock(self.root / ".lock", blocking=False)
         try:
             lock.acquire()
@@ -295,6 +296,13 @@ class WorkFolder:
             yield
         finally:
             lock.release()
+
+
+def _keep_out_of_git(folder: Path) -> None:
+    """Let git pass over the folder: its rows are data, which must not be committed by accident."""
+    file = folder / ".gitignore"
+    if not file.exists():
+        file.write_text("*\n", encoding="utf-8")
 
 
 def write_document(file: Path, document: Document) -> None:

@@ -208,6 +208,20 @@ def test_one_worker_at_a_time(tmp_path: Path) -> None:
         assert (folder.root / ".lock").exists()
 
 
+def test_git_passes_over_the_folder_and_an_edited_gitignore_stays(tmp_path: Path) -> None:
+    folder = WorkFolder.of(tmp_path, "support", None)
+    with folder.locked():
+        folder.run("train.default").mkdir(parents=True)
+        folder.rows("train.default").write_text("secret data\n", encoding="utf-8")
+    git = ("git", "-C", str(tmp_path))
+    subprocess.run([*git, "init", "-q"], check=True)
+    status = subprocess.run([*git, "status", "--porcelain"], check=True, capture_output=True, text=True)
+    assert status.stdout == ""
+    (folder.root / ".gitignore").write_text("rows.jsonl\n", encoding="utf-8")
+    with folder.locked():
+        assert (folder.root / ".gitignore").read_text(encoding="utf-8") == "rows.jsonl\n"
+
+
 def test_a_killed_worker_holds_no_lock(tmp_path: Path) -> None:
     folder = WorkFolder.of(tmp_path, "x", "pr")
     hold = (

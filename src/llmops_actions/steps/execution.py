@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import signal
 import threading
 import traceback
@@ -14,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmops_actions.errors import LlmopsError, Location, UsageError
+from llmops_actions.experiment.discovery import no_such_overlay
 from llmops_actions.experiment.parsing import did_you_mean
 from llmops_actions.experiment.secret_names import secret_values
 from llmops_actions.outcome import Finding, Outcome, Verdict
@@ -23,6 +26,8 @@ from llmops_actions.steps.inputs import DEFAULT_WORK_DIR
 from llmops_actions.steps.services import Services
 
 ERROR_FILE = Path("error.log")
+
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 
 def input_name(field: str) -> str:
@@ -67,7 +72,23 @@ def execute(step: Step[Any, Any], words: Mapping[str, str], services: Services) 
     Files below the working directory are named as seen from there, as a user types them.
     """
     outcome = _run(step, words, services)
-    return replace(outcome, findings=tuple(_as_typed(each, services.directory) for each in outcome.findings))
+    findings = list(outcome.findings)
+    misspelt = _environment_without_overlay(step, words, services)
+    if misspelt and misspelt.message not in [finding.message for finding in findings]:
+        findings.insert(0, misspelt)
+    return replace(outcome, findings=tuple(_as_typed(each, services.directory) for each in findings))
+
+
+def _environment_without_overlay(step: Step[Any, Any], words: Mapping[str, str], services: Services) -> Finding | None:
+    """A warning where the step's environment may be a typo, however the step ended."""
+    use_case, environment = words.get("use_case", words.get("use-case")), words.get("env")
+    if not use_case or not environment or not {"use_case", "env"} <= step.inputs.model_fields.keys():
+        return None
+    try:
+        return no_such_overlay((services.directory / use_case).resolve(), environment)
+    except (OSError, ValueError, RuntimeError):
+        # A path that is none is the step's to refuse.
+        return None
 
 
 def _as_typed(finding: Finding, directory: Path) -> Finding:
@@ -87,12 +108,28 @@ def _run(step: Step[Any, Any], words: Mapping[str, str], services: Services) -> 
     except KeyboardInterrupt:
         return _ended(step, "error", "Interrupted.")
     except OSError as error:
-        place = Location(Path(str(error.filename))) if error.filename is not None else None
-        return _ended(step, "error", f"The system refused: {error.strerror or repr(error)}.", place)
+        return _refused(step, error, _work_dir(words, services))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the last resort: a defect of ours must not end in a traceback
         kept = _keep_traceback(words, services)
         what = one_line(_without_secrets(repr(error), services), 500)
         return _ended(step, "error", f"A defect in llmops-actions: {what}. {kept}")
+
+
+def _refused(step: Step[Any, Any], error: OSError, work_dir: Path) -> Outcome[Any]:
+    """The outcome where the system refused something. Of the work folder there can be another."""
+    message = f"The system refused: {error.strerror or repr(error)}."
+    if error.filename is None:
+        return _ended(step, "error", message)
+    file = Path(os.path.abspath(str(error.filename)))
+    if error.errno in _NOT_WRITABLE and file.is_relative_to(work_dir):
+        message = f"The work folder cannot be written: {file}: {error.strerror}. Name another one with --work-dir."
+        return _ended(step, "error", message)
+    return _ended(step, "error", message, Location(Path(str(error.filename))))
+
+
+def _work_dir(words: Mapping[str, str], services: Services) -> Path:
+    written = words.get("work-dir") or words.get("work_dir") or str(DEFAULT_WORK_DIR)
+    return Path(os.path.abspath(services.directory / written))
 
 
 def outcome_of(step: Step[Any, Any], error: LlmopsError) -> Outcome[Any]:
@@ -120,8 +157,7 @@ def _sigterm_as_interrupt() -> Iterator[None]:
 
 def _keep_traceback(words: Mapping[str, str], services: Services) -> str:
     """Write the traceback to the work folder; what to tell the user about it."""
-    work_dir = words.get("work-dir") or words.get("work_dir") or str(DEFAULT_WORK_DIR)
-    file = services.directory / work_dir / ERROR_FILE
+    file = _work_dir(words, services) / ERROR_FILE
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         text = _without_secrets(traceback.format_exc(), services)

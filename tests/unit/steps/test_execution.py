@@ -161,12 +161,29 @@ def test_ctrl_c_is_an_error_without_a_traceback(house: House) -> None:
     [
         (OSError(errno.ENOSPC, "No space left on device", "/x/rows.jsonl"), "/x/rows.jsonl: The system refused: No "),
         (OSError("odd"), "The system refused: OSError('odd')."),
+        (PermissionError(errno.EACCES, "Permission denied", "/x/data.csv"), "/x/data.csv: The system refused: Perm"),
     ],
 )
 def test_what_the_system_refuses_is_no_defect(house: House, error: OSError, text: str) -> None:
     outcome = execute(raising(error), WORDS, house.services())
     assert outcome.verdict == "error"
     assert text in messages(outcome)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
+@pytest.mark.parametrize("work_dir", ["", "elsewhere"])
+def test_a_work_folder_that_cannot_be_written_is_named_in_full_with_the_way_out(
+    house: House, monkeypatch: pytest.MonkeyPatch, code: int, work_dir: str
+) -> None:
+    monkeypatch.chdir(house.directory)
+    refused = f"{work_dir or '.llmops'}/support"
+    error = OSError(code, "No way", refused)
+    outcome = execute(raising(error), {**WORDS, "work_dir": work_dir}, house.services())
+    assert messages(outcome) == (
+        f"error: The work folder cannot be written: {house.directory / refused}: No way. "
+        "Name another one with --work-dir."
+    )
+    assert outcome.exit_code == 3
 
 
 @pytest.mark.parametrize(

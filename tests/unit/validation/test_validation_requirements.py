@@ -18,6 +18,7 @@ PACKAGES = packages_with(
         "socks": InstalledPackage("9.1"),
         "my-package": InstalledPackage("1.0"),
         "pandas": InstalledPackage("2.2"),
+        "promptflow": InstalledPackage("1.18.5"),
     },
     {"openai": "3.54.0", "pandas": "2.3.3", "marshmallow": "3.26.2"},
 )
@@ -57,6 +58,10 @@ def found(folder: Path, text: str) -> list[str]:
         (
             "\ngit+https://x.example/y\n",
             "notice requirements.txt:2 `git+https://x.example/y` is not checked: only named",
+        ),
+        (
+            "promptflow-sdk[builtins]==0.0.101312\n",
+            "notice requirements.txt:1 `promptflow-sdk[builtins]==0.0.101312` is known as `promptflow` now",
         ),
         ("./here\n", "notice requirements.txt:1 `./here` is not checked: only named requirements are."),
         ("not a name\n", "error requirements.txt:1 `not a name` is no requirement: "),

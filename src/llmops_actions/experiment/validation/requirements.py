@@ -16,6 +16,9 @@ from llmops_actions.outcome import Finding
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
+_RENAMED = {"promptflow-sdk": "promptflow"}
+"""Packages that the established templates still ask for by their old names (PyPI: promptflow-sdk, until 2023)."""
+
 
 @dataclass(frozen=True)
 class InstalledPackage:
@@ -75,6 +78,7 @@ def _lines(text: str) -> Iterator[_Line]:
 
 def _check_line(line: _Line, place: Location, packages: Packages, advice: str) -> Iterator[Finding]:
     from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
 
     if line.text.startswith("-") or re.match(r"^(\.{0,2}/|[a-z+]+:)", line.text):
         yield notice(f"`{line.text}` is not checked: only named requirements are.", place)
@@ -86,6 +90,11 @@ def _check_line(line: _Line, place: Location, packages: Packages, advice: str) -
         yield error(f"`{line.text}` is no requirement: {reason}.", place)
         return
     if requirement.marker is None or requirement.marker.evaluate():
+        successor = _RENAMED.get(canonicalize_name(requirement.name))
+        if successor:
+            # Versions of the old name say nothing of the new one's, and neither do its extras.
+            requirement = Requirement(successor)
+            yield notice(f"`{line.text}` is known as `{successor}` now, and taken as that.", place)
         yield from _check_requirement(requirement, place, packages, advice)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from llmops_actions.errors import ExperimentError, Location
 from llmops_actions.experiment.datasets import not_scored
+from llmops_actions.experiment.discovery import no_such_overlay
 from llmops_actions.experiment.environment import (
     FlowEnvironment,
     Missing,
@@ -111,6 +112,10 @@ def examine(experiment: Experiment, setting: Setting) -> Examination:
 
 def _check_overlay(experiment: Experiment) -> Iterator[Finding]:
     if experiment.environment and experiment.overlay is None:
+        misspelt = no_such_overlay(experiment.folder, experiment.environment)
+        if misspelt:
+            yield misspelt
+            return
         name = f"experiment.{experiment.environment}.yaml"
         yield notice(f"There is no {name} beside it: the experiment is taken as it is.", experiment.file)
 
