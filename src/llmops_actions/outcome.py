@@ -40,12 +40,16 @@ OutputsType = TypeVar("OutputsType", bound=Outputs)
 
 @dataclass(frozen=True)
 class Outcome(Generic[OutputsType]):
-    """How a step ended. ``summary`` is Markdown; who shows it decides how."""
+    """How a step ended. ``summary`` is Markdown; who shows it decides how.
+
+    ``details`` is Markdown that goes on below the summary where the findings are not listed beside it.
+    """
 
     verdict: Verdict
     outputs: OutputsType
     summary: str
     findings: tuple[Finding, ...] = ()
+    details: str = ""
 
     @property
     def exit_code(self) -> int:

@@ -14,9 +14,11 @@ import pytest
 from tests.unit.validation.use_cases import changed, write_use_case
 
 from llmops_actions.errors import UsageError
+from llmops_actions.github.presenter import summary_of
 from llmops_actions.outcome import Finding, Outcome
 from llmops_actions.platforms.local.checks import loading
 from llmops_actions.progress import LineProgress, SilentProgress
+from llmops_actions.reporting.terminal import outcome_as_text
 from llmops_actions.steps.execution import execute
 from llmops_actions.steps.services import Services
 from llmops_actions.steps.validate import MOST_FINDINGS_SHOWN, STEP, ValidateInputs, ValidateOutputs, run
@@ -193,7 +195,7 @@ def test_everything_that_is_broken_comes_back_at_once(tmp_path: Path) -> None:
     assert outcome.exit_code == 1
     assert (outcome.outputs.errors, outcome.outputs.warnings) == (23, 1)
     assert all("\n" not in line for line in lines)
-    assert "\n::" not in outcome.summary
+    assert "\n::" not in outcome.summary + outcome.details
 
 
 def test_a_use_case_without_a_fault_passes(tmp_path: Path) -> None:
@@ -276,8 +278,8 @@ def test_only_the_first_findings_are_in_the_summary(tmp_path: Path) -> None:
     write_use_case(tmp_path, flow)
     outcome = validate(tmp_path, offline=True, tests=False)
     assert outcome.outputs.errors == 2 * (MOST_FINDINGS_SHOWN + 5)
-    assert outcome.summary.count("| error |") == MOST_FINDINGS_SHOWN
-    assert f"And {MOST_FINDINGS_SHOWN + 10} more." in outcome.summary
+    assert outcome.details.count("| error |") == MOST_FINDINGS_SHOWN
+    assert f"And {MOST_FINDINGS_SHOWN + 10} more." in outcome.details
 
 
 def test_what_user_code_says_cannot_become_a_command_or_markup(tmp_path: Path) -> None:
@@ -286,8 +288,16 @@ def test_what_user_code_says_cannot_become_a_command_or_markup(tmp_path: Path) -
     outcome = validate(tmp_path, offline=True, tests=False)
     (finding,) = outcome.findings
     assert finding.message.startswith("ValueError: x ::error::gotcha | a | <b>\N{REPLACEMENT CHARACTER}")
-    assert "<b>" not in outcome.summary
-    assert "\\| a \\|" in outcome.summary
+    assert "<b>" not in outcome.details
+    assert "\\| a \\|" in outcome.details
+
+
+def test_a_terminal_shows_each_finding_once(tmp_path: Path) -> None:
+    write_use_case(tmp_path, {"flows/greet/tidy.py": "raise ValueError('once')\n"})
+    outcome = validate(tmp_path, offline=True, tests=False)
+    assert outcome_as_text("validate", outcome).count("once") == 1
+    assert "1 error, 0 warnings." in outcome.summary
+    assert "once" in summary_of(outcome)
 
 
 def test_progress_tells_what_is_checked(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def output_text(value: Any) -> str:
 def summary_of(outcome: Outcome[Any]) -> str:
     """The Markdown for the step summary; a step that did not get to its own says what stopped it."""
     if outcome.verdict not in ("usage", "error"):
-        return outcome.summary
+        return f"{outcome.summary.rstrip()}\n\n{outcome.details}" if outcome.details else outcome.summary
     return "\n".join([outcome.summary, "", *(f"- {markdown(finding, 1000)}" for finding in outcome.findings)])
 
 

@@ -127,8 +127,9 @@ def _outcome(ended: Sequence[_Ended]) -> Outcome[LifecycleOutputs]:
     # What two parts say alike (a variable that both leave out) is said once.
     findings = list(dict.fromkeys(finding for each in ended for finding in each.outcome.findings))
     parts = [each.outcome.summary.rstrip() for each in ended]
+    details = "\n\n".join(each.outcome.details.rstrip() for each in ended if each.outcome.details)
     parts.append(table(["step", "verdict"], [[markdown(each.step.name), each.outcome.verdict] for each in ended]))
-    return Outcome(verdict, outputs, "\n\n".join(parts), tuple(findings))
+    return Outcome(verdict, outputs, "\n\n".join(parts), tuple(findings), details)
 
 
 STEP: Step[Inputs, LifecycleOutputs] = Step("lifecycle", _inputs(), LifecycleOutputs, run)

@@ -182,21 +182,24 @@ def _outcome(
     warnings = sum(finding.level == "warning" for finding in findings)
     with_counts = outputs.model_copy(update={"errors": errors, "warnings": warnings})
     verdict: Verdict = "failed" if errors else "passed"
-    return Outcome(verdict, with_counts, _summary(verdict, with_counts, findings, tests), findings)
+    return Outcome(verdict, with_counts, _summary(verdict, with_counts, tests), findings, _details(findings))
 
 
-def _summary(
-    verdict: Verdict, outputs: ValidateOutputs, findings: tuple[Finding, ...], tests: TestResults | None
-) -> str:
+def _summary(verdict: Verdict, outputs: ValidateOutputs, tests: TestResults | None) -> str:
     name = f" {markdown(outputs.use_case)}" if outputs.use_case else ""
     parts = [f"## validate{name}: {verdict}"]
     if outputs.use_case:
         parts.append(_checked(outputs, tests))
     parts.append(f"{counted(outputs.errors, 'error')}, {counted(outputs.warnings, 'warning')}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _details(findings: tuple[Finding, ...]) -> str:
     serious = [finding for finding in findings if finding.level != "notice"]
-    if serious:
-        rows = [[each.level, _place(each), markdown(each.message, 300)] for each in serious[:MOST_FINDINGS_SHOWN]]
-        parts.append(table(["level", "where", "finding"], rows))
+    if not serious:
+        return ""
+    rows = [[each.level, _place(each), markdown(each.message, 300)] for each in serious[:MOST_FINDINGS_SHOWN]]
+    parts = [table(["level", "where", "finding"], rows)]
     if len(serious) > MOST_FINDINGS_SHOWN:
         parts.append(f"And {len(serious) - MOST_FINDINGS_SHOWN} more.")
     return "\n\n".join(parts) + "\n"

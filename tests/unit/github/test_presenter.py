@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,11 @@ def test_a_summary_stays_within_githubs_limit(tmp_path: Path, before: int) -> No
         assert set(added.partition("\n\n_")[0].splitlines()) == {"| é | row |"}
     else:
         assert added == ""
+
+
+def test_details_follow_the_summary(job: Job) -> None:
+    job.report(replace(outcome(summary="## Mine\n"), details="| finding |\n"))
+    assert job.summary.read_text(encoding="utf-8") == "## Mine\n\n| finding |\n\n"
 
 
 def test_a_step_that_did_not_run_says_why_in_its_summary(job: Job) -> None:

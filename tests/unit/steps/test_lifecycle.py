@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from pydantic import Field
+from tests.unit.experiment_files import write
 from tests.unit.steps.fakes import House, NodeError, messages
 
 from llmops_actions.errors import InterruptedRunError
 from llmops_actions.outcome import Finding, Outcome, Verdict
 from llmops_actions.platforms.ports import BulkRun, Row
+from llmops_actions.reporting.terminal import outcome_as_text
 from llmops_actions.steps import lifecycle, load_step
 from llmops_actions.steps.declaration import Inputs, Outputs, Step
 from llmops_actions.steps.execution import execute
@@ -148,3 +150,11 @@ def test_inputs_are_those_of_all_parts() -> None:
         for field, details in load_step(name).inputs.model_fields.items():
             assert fields[field].description == details.description
             assert fields[field].default == details.default
+
+
+def test_findings_of_a_part_are_shown_once_on_a_terminal_and_in_full_on_github(house: House) -> None:
+    write(house.directory, {"support/flows/answer/reply.py": "def reply(:\n"})
+    outcome = house.run("lifecycle", tests="false", offline="true")
+    assert outcome.exit_code == 1
+    assert outcome_as_text("lifecycle", outcome).count("Not valid Python") == 1
+    assert "reply.py" in outcome.details
