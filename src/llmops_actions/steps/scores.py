@@ -135,7 +135,10 @@ def _labels(records: Sequence[EvaluationRecord]) -> list[str]:
 
 
 class _Read(NamedTuple):
-    """The series of an evaluator, and for each line a 1 where it was scored."""
+    """The series of an evaluator, and for each row of the run a 1 where it was scored.
+
+    A series ends where the evaluator's dataset does, if that is shorter than the run.
+    """
 
     series: list[ScoreSeries]
     scored: bytearray
@@ -157,10 +160,10 @@ def _read_series(file: Path, label: str, record: EvaluationRecord, run: RunDocum
         scores = row["scores"]
         for column, name in zip(columns, names, strict=True):
             column.append(scores.get(name))
-    if len(scored) != run.rows:
-        raise PlatformError(
-            f"The file has {len(scored)} rows, the run has {run.rows}. Run evaluate again.", Location(file)
-        )
+    if len(scored) != record.rows or len(scored) > run.rows:
+        problem = f"The file has {len(scored)} rows, not the {record.rows} that were evaluated."
+        raise PlatformError(f"{problem} Run evaluate again.", Location(file))
+    scored.extend(bytes(run.rows - len(scored)))
     series = [
         ScoreSeries(label, name, rows_of(keys, column, run.repeats))
         for name, column in zip(names, columns, strict=True)

@@ -359,6 +359,16 @@ def test_failed_rows_stay_in_every_number(tmp_path: Path) -> None:
     assert "15 failed rows count as false" in outcome.summary
 
 
+def test_rows_that_a_shorter_evaluation_dataset_lacks_are_not_covered(tmp_path: Path) -> None:
+    gates = "- {metric: correct, at_least: 0.5}\n- {coverage: {at_least: 0.9}}\n"
+    house = house_of(tmp_path, gates, files={"data/truth.jsonl": questions(45)})
+    rewrite(house, "  - name: train\n", "  - name: truth\n    reference: train\n    source: data/truth.jsonl\n")
+    evaluated(house).run("gate")
+    metric, coverage = verdict_of(tmp_path).gates
+    assert (metric.verdict, metric.n, metric.value) == ("passed", 45, 1.0)
+    assert (coverage.verdict, coverage.value, coverage.n) == ("failed", 0.75, 60)
+
+
 def test_repeats_are_one_row(tmp_path: Path) -> None:
     evaluated(house_of(tmp_path, ABSOLUTE, rows=20)).run("gate")
     house = house_of(tmp_path, ABSOLUTE, rows=20)
@@ -427,7 +437,7 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     rows.write_bytes(kept)
     lines = scores_file(tmp_path).read_text().splitlines(keepends=True)
     scores_file(tmp_path).write_text("".join(lines[:-1]))
-    assert "The file has 59 rows, the run has 60. Run evaluate again." in messages(house.run("gate"))
+    assert "The file has 59 rows, not the 60 that were evaluated. Run evaluate again." in messages(house.run("gate"))
     scores_file(tmp_path).unlink()
     assert "train.default.jsonl: The file is missing. Run evaluate again." in messages(house.run("gate"))
 
