@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin
 
 from llmops_actions import __version__
 from llmops_actions.steps import STEPS, load_step
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from llmops_actions.steps.declaration import Step
 
 EPILOG = """\
-The way of a use case:  validate -> bulk-run -> evaluate, or `llmops lifecycle` for all of it.
+The way of a use case:  validate -> bulk-run -> evaluate -> compare -> gate -> report,
+                        or `llmops lifecycle` for all of it.
 What a step takes:      llmops <step> --help
 Without network, keys:  llmops lifecycle flows/web_classification --offline
 Exit codes: 0 passed, 1 failed, 2 usage, 3 error, 4 inconclusive.
 """
 
 USAGE = 2
+INTERRUPTED = 3
 
 
 class _WrongWordsError(Exception):
@@ -51,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _main(words)
         finally:
             sys.stdout.flush()
+    except KeyboardInterrupt:
+        # A step winds itself up; this one came before the step, or after it.
+        sys.stderr.write("llmops: Interrupted.\n")
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever reads has enough (`llmops … | head`). Nothing can be flushed on the way out any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -147,8 +153,11 @@ def _shown(default: Any) -> str:
 
 
 def _choices(annotation: Any) -> str | None:
-    values = getattr(annotation, "__args__", ())
-    return f"{{{','.join(values)}}}" if values and all(isinstance(value, str) for value in values) else None
+    """The words that a choice has, which may be optional: ``{a,b}``; ``None`` of what is no choice."""
+    options = [each for each in get_args(annotation) if each is not type(None)]
+    if len(options) == 1 and get_origin(options[0]) is Literal:
+        options = list(get_args(options[0]))
+    return f"{{{','.join(options)}}}" if options and all(isinstance(each, str) for each in options) else None
 
 
 def _add_presentation(command: argparse.ArgumentParser) -> None:

@@ -9,15 +9,18 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fcntl import ioctl
+from pathlib import Path
 from struct import pack
 from termios import TIOCSWINSZ
 from typing import TextIO
 
 import pytest
 
-from llmops_actions.platforms.ports import RunProgress
+from llmops_actions.platforms.ports import BulkRun, Program, RunProgress
 from llmops_actions.progress import LineProgress, LiveProgress, SilentProgress, describe
+from llmops_actions.steps.running import announce
 
+PROGRAM = Program("dag", Path(), "flow.dag.yaml", {})
 HOSTILE = "\x1b[2Jcleared\r\n::error::no\u202e"
 
 
@@ -149,3 +152,53 @@ def test_the_live_line_never_wraps(columns: int, longest: int) -> None:
 def test_words() -> None:
     assert describe(moved(3)) == "run: 3/10 rows"
     assert describe(moved(3, 1)) == "run: 3/10 rows, 1 failed"
+
+
+def test_after_some_seconds_every_run_that_moved_has_a_line_whichever_moves() -> None:
+    stream, clock = io.StringIO(), Clock()
+    progress = LineProgress(stream, clock, interval=10)
+    for name in ("a", "b", "c", "d"):
+        progress.run(moved(0, name=name))
+    progress.run(moved(1, name="a"))
+    progress.run(moved(10, name="c"))
+    clock.now += 10
+    progress.run(moved(2, name="b"))
+    progress.close()
+    assert stream.getvalue().splitlines() == [
+        "    c: 10/10 rows",
+        "    a: 1/10 rows",
+        "    b: 2/10 rows",
+        "    1 other run not ended",
+    ]
+
+
+def test_a_line_comes_also_where_no_run_moves() -> None:
+    """The thread that keeps the time writes: nothing else calls for it."""
+    ours, theirs = os.pipe()
+    with os.fdopen(ours, encoding="utf-8") as reader, os.fdopen(theirs, "w", encoding="utf-8") as stream:
+        progress = LineProgress(stream, interval=0.01)
+        progress.run(moved(0, name="slow"))
+        assert reader.readline() == "    slow: 0/10 rows\n"
+        assert reader.readline() == "    slow: 0/10 rows\n"
+        progress.close()
+
+
+def test_when_all_runs_have_ended_nothing_more_comes() -> None:
+    stream, clock = io.StringIO(), Clock()
+    progress = LineProgress(stream, clock, interval=10)
+    progress.run(moved(10))
+    clock.now += 60
+    progress.tick()
+    progress.close()
+    assert stream.getvalue() == "    run: 10/10 rows\n"
+
+
+def test_runs_that_are_announced_count_from_the_start() -> None:
+    stream = io.StringIO()
+    progress = LiveProgress(stream, Clock())
+    announced = [BulkRun(name, PROGRAM, (), 10, Path(), "") for name in ("a", "b")]
+    announce(announced, progress)
+    progress.run(moved(10, name="a"))
+    progress.close()
+    assert "10/20 rows, 1/2 runs" in stream.getvalue()
+    assert "10/10 rows" not in stream.getvalue()

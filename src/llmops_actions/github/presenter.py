@@ -63,13 +63,13 @@ class GroupedProgress(LineProgress):
         super().__init__(log.stream)
         self._log = log
 
-    def phase(self, title: str) -> None:
-        """Start a group."""
-        self._log.group(title)
-
     def close(self) -> None:
         """End the group."""
+        super().close()
         self._log.end_group()
+
+    def _title(self, title: str) -> None:
+        self._log.group(title)
 
     def _write(self, text: str) -> None:
         self._log.line(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import signal
 import threading
 import traceback
@@ -120,7 +119,7 @@ def _refused(step: Step[Any, Any], error: OSError, work_dir: Path) -> Outcome[An
     message = f"The system refused: {error.strerror or repr(error)}."
     if error.filename is None:
         return _ended(step, "error", message)
-    file = Path(os.path.abspath(str(error.filename)))
+    file = Path(str(error.filename)).absolute()
     if error.errno in _NOT_WRITABLE and file.is_relative_to(work_dir):
         message = f"The work folder cannot be written: {file}: {error.strerror}. Name another one with --work-dir."
         return _ended(step, "error", message)
@@ -129,7 +128,7 @@ def _refused(step: Step[Any, Any], error: OSError, work_dir: Path) -> Outcome[An
 
 def _work_dir(words: Mapping[str, str], services: Services) -> Path:
     written = words.get("work-dir") or words.get("work_dir") or str(DEFAULT_WORK_DIR)
-    return Path(os.path.abspath(services.directory / written))
+    return (services.directory / written).absolute()
 
 
 def outcome_of(step: Step[Any, Any], error: LlmopsError) -> Outcome[Any]:
