@@ -133,13 +133,16 @@ class VariationComparison(_Record):
 
 
 class VariationTotals(_Record):
-    """What a variation cost, all its runs together; ``cost`` in USD, ``latency_p95`` in seconds a row."""
+    """What a variation cost, all its runs together; ``cost`` in USD, ``latency_p95`` in seconds a row.
+
+    ``tokens`` and ``cost`` are ``None`` where they are not known.
+    """
 
     variation: str
     is_default: bool
     rows: int
     failed: int
-    tokens: int
+    tokens: int | None
     cost: float | None
     latency_p95: float | None
 

@@ -26,9 +26,10 @@ class VariationRuns:
         return None if any(cost is None for cost in costs) else sum(cost or 0.0 for cost in costs)
 
     @property
-    def tokens(self) -> int:
-        """Prompt and completion tokens, all runs together that counted them."""
-        return sum(run.tokens or 0 for run in self.runs)
+    def tokens(self) -> int | None:
+        """Prompt and completion tokens, all runs together; ``None`` where they were not counted."""
+        counts = [run.tokens for run in self.runs]
+        return None if any(count is None for count in counts) else sum(count or 0 for count in counts)
 
     def series(self, metric: str, dataset: str) -> ScoreSeries | None:
         """The values of a metric, by its full name, on one dataset."""
@@ -155,9 +156,10 @@ def _dearer(best: VariationRuns, top: VariationRuns) -> str:
     return "costs more" if top.cost != best.cost else "takes more tokens"
 
 
-def _price(variation: VariationRuns) -> tuple[float, int]:
+def _price(variation: VariationRuns) -> tuple[float, float]:
     """Known prices before unknown ones, then by tokens."""
-    return (math.inf if variation.cost is None else variation.cost, variation.tokens)
+    cost, tokens = variation.cost, variation.tokens
+    return (math.inf if cost is None else cost, math.inf if tokens is None else tokens)
 
 
 def _beats(compared: Sequence[Compared]) -> bool:

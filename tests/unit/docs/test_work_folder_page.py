@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from llmops_actions import work_folder
+from llmops_actions import verdict_documents, work_folder
+from llmops_actions.evaluation import baseline
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "work-folder.md").read_text(encoding="utf-8")
@@ -16,10 +17,22 @@ PAGE = (ROOT / "docs" / "work-folder.md").read_text(encoding="utf-8")
 DOCUMENTED = dict(re.findall(r"<!-- fields: (\w+) -->\n((?:\|.*\n)+)", PAGE))
 MODELS = {
     name: each
-    for name, each in vars(work_folder).items()
-    if isinstance(each, type) and issubclass(each, BaseModel) and each.__module__ == work_folder.__name__
+    for module in (work_folder, verdict_documents, baseline)
+    for name, each in vars(module).items()
+    if isinstance(each, type) and issubclass(each, BaseModel) and each.__module__ == module.__name__
 }
 TYPES = {"bool": "boolean", "int": "integer", "float": "number", "str": "text", "Literal": "text"}
+
+FILES = [
+    "plan.json",
+    "run.json",
+    "rows.jsonl",
+    "metrics.json",
+    "verdict.json",
+    "comparison.json",
+    "state.json",
+    ".lock",
+]
 
 
 def rows(table: str) -> list[list[str]]:
@@ -27,7 +40,7 @@ def rows(table: str) -> list[list[str]]:
 
 
 def test_every_document_has_a_table() -> None:
-    assert set(DOCUMENTED) == set(MODELS) - {"Document"}
+    assert set(DOCUMENTED) == set(MODELS) - {"Document", "_Record"}
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTED))
@@ -41,6 +54,7 @@ def test_fields_and_their_order(name: str) -> None:
 def test_types(name: str) -> None:
     for field, kind, _ in rows(DOCUMENTED[name]):
         annotation = str(MODELS[name].model_fields[field.strip("`")].annotation).replace("typing.", "")
+        annotation = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", annotation)
         word = next((word for key, word in TYPES.items() if re.match(rf"(<class '{key}'>|{key}\b)", annotation)), None)
         if field == "`schema_version`":
             word = "integer"
@@ -60,6 +74,6 @@ def test_links_lead_somewhere() -> None:
         assert target in {heading.lstrip("-") for heading in headings}
 
 
-@pytest.mark.parametrize("name", ["plan.json", "run.json", "rows.jsonl", "metrics.json", "state.json", ".lock"])
+@pytest.mark.parametrize("name", FILES)
 def test_files_that_are_written_are_named(name: str) -> None:
     assert name in PAGE

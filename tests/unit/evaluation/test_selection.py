@@ -14,7 +14,9 @@ METRIC = "grade.correct"
 POOR, GOOD, BEST = "1" * 30 + "0" * 70, "1" * 70 + "0" * 30, "1" * 74 + "0" * 26
 
 
-def variation(name: str, *scores: Scores, cost: float | None = 1.0, tokens: int = 100, **details: Any) -> VariationRuns:
+def variation(
+    name: str, *scores: Scores, cost: float | None = 1.0, tokens: int | None = 100, **details: Any
+) -> VariationRuns:
     """A variation with one run for each of ``scores``, over the datasets d0, d1, …"""
     runs = [
         run({METRIC: each}, dataset=f"d{number}", variation=name, cost=cost, tokens=tokens, **details)
@@ -189,3 +191,4 @@ def test_prices_of_a_variation_are_those_of_its_runs() -> None:
     assert variation("a", GOOD, GOOD, cost=1.5, tokens=7).cost == 3.0
     assert variation("a", GOOD, GOOD, cost=None).cost is None
     assert variation("a", GOOD, GOOD, tokens=7).tokens == 14
+    assert variation("a", GOOD, GOOD, tokens=None).tokens is None
