@@ -191,7 +191,8 @@ def test_killed_parent_leaves_no_process_and_no_folder(tmp_path: Path, model: st
     temporary = tmp_path / "temporary"
     with Driver(tmp_path, 5000, model, engine) as driver:
         driver.wait_for(20)
-        assert len(processes_with(driver.mark)) >= 3
+        last = (tmp_path / "run" / "rows.jsonl").read_text().splitlines()[-1:]
+        assert len(processes_with(driver.mark)) >= 3, last
         assert list(temporary.glob("llmops-*"))
         driver.process.kill()
         wait_until_gone(driver.mark)
