@@ -13,6 +13,7 @@ from llmops_actions.steps.declaration import Outcome, Outputs, Step
 from llmops_actions.steps.inputs import EngineInputs, OfflineInputs, RepeatInputs, SweepInputs, UseCaseInputs
 from llmops_actions.steps.plan import size
 from llmops_actions.steps.planning import SweepRun, make_plan, plan_runs, variation_record
+from llmops_actions.steps.preconditions import refuse_what_cannot_run
 from llmops_actions.steps.running import (
     announce,
     judge,
@@ -50,7 +51,7 @@ def run(inputs: BulkRunInputs, services: Services) -> Outcome[BulkRunOutputs]:
     """Run the sweep; writes ``plan.json`` and ``runs/<run>/``.
 
     Raises:
-        UsageError: no such use case or variation, or variables are missing: nothing ran.
+        UsageError: no such use case or variation, or variables, columns or connections are missing: nothing ran.
         InterruptedRunError: someone stopped it; ``resume`` goes on from there.
     """
     runner = services.runner(inputs.engine)
@@ -58,6 +59,7 @@ def run(inputs: BulkRunInputs, services: Services) -> Outcome[BulkRunOutputs]:
     use_case = open_use_case(inputs, services, inputs)
     with use_case.work_folder.locked(), surroundings(use_case.experiment, inputs, services) as around:
         runs = plan_runs(use_case, around, inputs.repeats)
+        refuse_what_cannot_run(use_case, runs)
         plan = make_plan(use_case, runs)
         write_document(use_case.work_folder.plan, plan)
         services.progress.phase(f"bulk-run: {size(plan)}")

@@ -149,7 +149,7 @@ def _examine_flow(
             found.extend(requirements.check(flow.requirements, setting.packages, setting.shown(flow.requirements)))
         programs = tuple(sweep.covering_programs(flow))
         swept_programs = [resolve(flow, each) for each in variations] if sound else []
-        used = _connections_used(label, flow, [*(program for _, program in programs), *swept_programs])
+        used = connections_named(label, flow, [*(program for _, program in programs), *swept_programs])
         place = flow.init_file.locate() if flow.init_file else flow.document.locate()
         _, missing = resolve_arguments(flow.init, setting.variables, place)
         examined = ExaminedFlow(label, flow, programs, len(variations), sound, used, tuple(missing))
@@ -201,7 +201,8 @@ def _includes(document: Document) -> tuple[Path, ...]:
     return tuple(path.resolve() for path in paths if path.exists())
 
 
-def _connections_used(label: str, flow: Flow, programs: Iterable[Program]) -> tuple[UsedConnection, ...]:
+def connections_named(label: str, flow: Flow, programs: Iterable[Program]) -> tuple[UsedConnection, ...]:
+    """The connections that programs of a flow name: each with who names it, and where."""
     user = label[:1].upper() + label[1:]
     used: dict[UsedConnection, None] = {}
     for program in programs:
