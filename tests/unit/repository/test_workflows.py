@@ -76,3 +76,20 @@ def test_our_own_actions_exist() -> None:
             path = step.get("uses", "")
             if path.startswith("$/"):
                 assert (ROOT / path.removeprefix("$/") / "action.yml").is_file()
+
+
+def test_every_sample_is_run_by_the_actions() -> None:
+    matrix = jobs(ROOT / ".github/workflows/ci.yml")["samples"]["strategy"]["matrix"]["include"]
+    samples = sorted(file.parent.name for file in ROOT.glob("flows/*/experiment.yaml"))
+    assert sorted(each["use-case"] for each in matrix) == samples
+
+
+def test_a_commit_is_checked_by_what_lint_runs() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    lint = makefile[makefile.index("\nlint:") : makefile.index("\nformat:")]
+    [hooks] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    entries = "\n".join(hook["entry"] for hook in hooks["hooks"])
+    tools = set(re.findall(r"\$\(BIN\)/([\w-]+)", lint))
+    assert tools == {"ruff", "mypy", "lint-imports", "cog"}
+    for tool in tools:
+        assert f".venv/bin/{tool}" in entries
