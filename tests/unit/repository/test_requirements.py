@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 from dataclasses import dataclass
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -81,3 +84,28 @@ def test_the_locks_agree_with_each_other() -> None:
 def test_no_azure_machine_learning_without_its_extra() -> None:
     for lock in ("runtime.txt", "dev.txt"):
         assert {"azure-ai-ml", "promptflow-azure"}.isdisjoint(each.name for each in read_lock(lock))
+
+
+def test_what_is_imported_is_declared() -> None:
+    """What only comes along with another package may go with it; pydantic_core is pydantic's own other half."""
+    distributions = packages_distributions()
+    names = {canonicalize_name(each.name) for each in declared("azure", "parquet")}
+    undeclared = {
+        (file.relative_to(ROOT).as_posix(), module)
+        for file in (ROOT / "src").rglob("*.py")
+        for module in imported(file)
+        if module not in sys.stdlib_module_names
+        and module not in ("llmops_actions", "pydantic_core")
+        and names.isdisjoint(map(canonicalize_name, distributions.get(module, [])))
+    }
+    assert undeclared == set()
+
+
+def imported(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
