@@ -9,6 +9,7 @@ from llmops_actions.platforms.local.offline_model.rules import (
     extract,
     grade,
     mathematics,
+    own_labels,
     summarise,
     support,
 )
@@ -24,7 +25,8 @@ _ECHOED_WORDS = 40
 def answer(request: ChatRequest) -> str:
     """The text that the stand-in model answers; never empty. It is not cut to `max_tokens`: the server does that."""
     prompt = parse(request)
-    return _RULES[prompt.task](prompt, request).strip() or _echo(prompt, request)
+    own = own_labels.answer(prompt, request)
+    return own or _RULES[prompt.task](prompt, request).strip() or _echo(prompt, request)
 
 
 def _echo(prompt: Prompt, request: ChatRequest) -> str:

@@ -15,6 +15,7 @@ from llmops_actions.platforms.local.offline_model.rules.knowledge import (
     Concept,
     concept_of,
 )
+from llmops_actions.platforms.local.offline_model.rules.label_lists import find_listing
 from llmops_actions.platforms.local.offline_model.rules.prompt import Example, Prompt
 from llmops_actions.platforms.local.offline_model.rules.text import content_stems, stem, words
 from llmops_actions.platforms.local.offline_model.types import ChatRequest
@@ -26,16 +27,7 @@ _CLOSE, _CLEAR = 0.6, 2.0
 _PROSE_RATE = 0.3
 _ADDRESS_NOISE = frozenset({"http", "https", "www", "com", "org", "net", "example", "html", "index", "id"})
 
-_BULLET = re.compile(
-    r"^[ \t]*(?:[-*]|\d+[.)])[ \t]+[\"'`*]*([A-Z][\w/& -]{0,30}?)[\"'`*]*[ \t]*(?:[:(]|[-\u2013] |$)(.*)$",
-    re.MULTILINE,
-)
-_INLINE = re.compile(
-    r"(?:categories|labels|classes|one of(?: these| the following)?|\"?(?:category|label)\"? must be within)"
-    r"[^:\n\"]{0,40}?[:\s]\s*([\"'A-Z].+)",
-)
 _QUOTED = re.compile(r"[\"'`]([^\"'`\n]{1,40})[\"'`]")
-_NAME = re.compile(r"\s*([A-Z][\w/&-]*(?: [A-Z][\w/&-]*)*)")
 _EVIDENCE = re.compile(r"\"?evidence\"?[^.\n]{0,60}?(?:within|one of|be)[: ]+([^.\n]+)", re.IGNORECASE)
 _KEY_OF_LABEL = re.compile(r"[\"'`](category|label|class|kind|type|topic|sentiment)[\"'`]", re.IGNORECASE)
 
@@ -57,25 +49,13 @@ class _Case:
 
 
 def labels(instructions: str) -> tuple[Label, ...]:
-    """The labels that the instructions list, as bullet points or within a sentence; () if they list none."""
-    bullets = [(found[1].strip(), found[2]) for found in _BULLET.finditer(instructions)]
-    if len(bullets) >= 2:
-        return tuple(_label(name, description) for name, description in bullets)
-    found = _INLINE.search(instructions)
-    return tuple(_label(name, "") for name in _names(found[1])) if found else ()
+    """The labels that the instructions list, in any of the usual ways; () if they list none."""
+    listing = find_listing(instructions)
+    return tuple(_label(one.name, one.description) for one in listing.labels) if listing else ()
 
 
 def _label(name: str, description: str) -> Label:
     return Label(name, frozenset(content_stems(description)), concept_of(name))
-
-
-def _names(listed: str) -> list[str]:
-    quoted = _QUOTED.findall(listed)
-    if len(quoted) >= 2:
-        return list(dict.fromkeys(quoted))
-    parts = re.split(r",|\bor\b|\band\b", listed)
-    named = [found[1] for part in parts if (found := _NAME.match(part))]
-    return list(dict.fromkeys(named))
 
 
 def answer(prompt: Prompt, request: ChatRequest) -> str:

@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
+from itertools import accumulate
 
 _LONGEST_TEXT, _LONGEST_TAIL = 12_000, 600
 _MOST_LABELS, _MOST_WORDS, _MOST_LETTERS = 60, 5, 48
 
 _NOUN = (
-    r"categor(?:y|ies)|label|class(?:es)?|tag|intent|topic|sentiment|option|type|department|value|choice|queue|team|"
-    r"kind|priorit(?:y|ies)|urgency|severity|polarity|emotion|genre|language|verdict|group|subject|answer"
+    r"categor(?:y|ies)|label|class(?:es)?|tag|intent|topic|sentiment|option|type|department|choice|queue|team|"
+    r"kind|priorit(?:y|ies)|urgency|severity|polarity|emotion|genre|language|verdict"
 )
 _ITEM = re.compile(r"[ \t]*(?:[-*+\u2022]|\(?(\d{1,2}|[A-Za-z])[.)])[ \t]+(\S.*)")
 _ITEM_PARTS = re.compile(r"(.{1,60}?)(?:[ \t]*[:=(]|[ \t]+[-\u2013\u2014]+[ \t]|$)(.*)")
 _ANNOUNCES = re.compile(
-    rf"\b(?:{_NOUN})s?\b|classif|categori[sz]|\bone of\b|following|\bchoose|\bpick|\bsort\b|\bassign|\broute",
+    rf"\b(?:{_NOUN})s?\b|classif|categori[sz]|\bone of\b|\bchoose|\bpick|\bsort\b|\bassign|\broute", re.IGNORECASE
+)
+_RULES = re.compile(r"\brules?\b|guideline|instruction|\bsteps?\b|\bnotes?\b|\bexamples?\b|format", re.IGNORECASE)
+_NAMES_LABELS = re.compile(
+    r"\b(?:categories|labels|classes|tags|intents|topics|options|types|departments|queues|teams|choices|one of)\b",
     re.IGNORECASE,
 )
+_SEVERAL = re.compile(r",|\bor\b|[/|?]|[-=]>")
 _ENUM = re.compile(r"(?:[\"']enum[\"']\s*:|\benum\s*[:=]|\bLiteral)\s*\[([^\]]{1,1000})\]", re.IGNORECASE)
 _EXPLICIT = re.compile(
     rf"(?:\b(?:categories|labels|classes|tags|intents|topics|sentiments|options|types|departments|values|choices|"
-    rf"queues|teams|kinds|priorities|emotions|genres|languages|groups|answers)\b[^:\n.\"\[(]{{0,50}}(?::|\bare\b|[(\[=])"
+    rf"queues|teams|kinds|priorities|emotions|genres|languages|groups|answers)\b[^:\n.\"\[(]{{0,50}}(?::|\bare\b|[-=]>|(?=[(\[])|=)"
     rf"|\bone of\b(?: (?:these|the|following|exactly|two|three|four|five|six|\d)){{0,3}}"
     rf"(?: (?:categories|labels|classes|tags|values|options|words|answers|choices|\w+ (?:categories|labels)))?"
     rf"|\b(?:{_NOUN})[\"'`]? (?:must|should|can|may|has to|is to)(?: only)? be (?:within|either|one of)?"
     rf"|[\"'](?:{_NOUN})[\"']\s*:(?=\s*[\"'<\[]?\s*[\"']?[\w -]{{1,40}}[\"']?\s*[|/])"
-    rf"|\b(?:{_NOUN})\s*:?\s*(?=[(\[<{{]))\s*:?\s*",
+    rf"|\b(?:{_NOUN})[ \t]{{0,3}}:?\s{{0,3}}(?=[(\[<{{]))\s{{0,9}}:?\s{{0,9}}",
     re.IGNORECASE,
 )
 _IMPLICIT = re.compile(
     r"(?:\beither\b"
     r"|\bbetween\b"
-    r"|\b(?:classify|categori[sz]e|label|mark|tag|sort|route|assign|triage|file)\b[^.\n:]{0,80}?\b(?:as|into|to|under)\b"
+    r"|\b(?:classify|categori[sz]e|label|mark|tag|sort|route|assign|triage|file)\b[^.\n:]{0,80}?\b(?:as|into|to|under)\b:?"
     r"|\b(?:answer|reply|respond|return|output|say|write|print|choose|pick|select)(?: (?:me|with|only|just|exactly|"
     r"by|saying|from|in one word|a single word))*:?"
-    r"|\b(?:whether|if|is|are|does|was)\b[^.\n,:]{0,60}?\b(?:is|are|as|expresses?|sounds?|feels?|review|message|text|"
+    r"|\b(?:whether|if|is|are|does|was)\b[^.?\n,:]{0,60}\b(?:is|are|as|expresses?|sounds?|feels?|review|message|text|"
     r"email|e-mail|mail|comment|ticket|tweet|it|this|sentence|sentiment|feedback|statement|claim|answer|tone)\b"
     r"|\b(?:classify|categori[sz]e|label)\b[^.\n:]{0,80}:"
     r"|(?=\((?:[\w-]+[/|]){1,9}[\w-]+\))"
@@ -46,17 +53,27 @@ _IMPLICIT = re.compile(
     re.IGNORECASE,
 )
 _PAREN = re.compile(r"\s*\(([^()\n]{0,300})\)")
-_QUOTED = re.compile(r"[\"`\u201c]([^\"`\u201c\u201d\n]{1,48})[\"`\u201d]|(?<!\w)'([^'\n]{1,48})'(?!\w)|\*\*([^*\n]{1,48})\*\*")
+_QUOTED = re.compile(
+    r"[\"`\u201c]([^\"`\u201c\u201d\n]{1,48})[\"`\u201d]|(?<!\w)'([^'\n]{1,48})'(?!\w)|\*\*([^*\n]{1,48})\*\*"
+)
 _SENTENCE_END = re.compile(r"[.?!](?=\s|$)|\n\s*\n|\n(?=[ \t]*\w[\w ]{0,24}:)|[ \t]*\n(?=\s*[A-Z][a-z]+ )")
 _TRAILING = re.compile(
     r"(?:^|\s)(?:based|depending|by|for|that|which|if|when|according|as|in|from|with|using|to|only|category|"
-    r"categories|label|labels|instead|given|without|then|sentiment|please|according|depending|and nothing|or nothing|"
-    r"class|based|toward|towards|about|without|overall)\b.*",
+    r"categories|label|labels|instead|given|without|then|sentiment|please|class|towards?|about|overall)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
-_ARTICLE = re.compile(r"(?:an?|the|some|somebody|any|whether|what|it|this|is|to|me|your|how)\b", re.IGNORECASE)
+_ARTICLE = re.compile(
+    r"(?:[Aa]n?|[Tt]he|[Ss]ome|[Aa]ny|[Ww]hether|[Ww]hat|[Ii]t|[Tt]his|[Ii]s|[Tt]o|[Mm]e|[Yy]our|[Hh]ow)(?![\w-])"
+)
+_MORE_ORDERS = re.compile(
+    r",?\s+(?:and|but|or) (?:nothing|no other|do|don't|give|explain|return|reply|output|respond)\b.*", re.DOTALL
+)
+_LEADING = re.compile(r"\A\s*(?:either|or|and|as)\s", re.IGNORECASE)
 _LAST_JOIN = re.compile(r"\s*\b(?:or|and)\b\s*", re.IGNORECASE)
 _CAPITALS = re.compile(r"[A-Z][\w/&-]*(?: [A-Z][\w/&-]*)*")
+_NAME = re.compile(r"\A(?!.*(?:[-=]>|\{\{|\u2192)).*[^\W_]")
+_INTO = re.compile(r"\b(?:into|as):?\s*\Z|:\s*\Z")
+_JOINED = re.compile(r"\b(?:or|and)\b|[/|\[(]", re.IGNORECASE)
 _EDGES = " \t\n\"'`*_<>[]{}().,:;\u201c\u201d"
 
 
@@ -78,13 +95,22 @@ class Listing:
     end: int
 
 
-@lru_cache(maxsize=256)
-def find_listing(text: str, loose: bool = True) -> Listing | None:
-    """The list of labels in a text, if it has one of two labels or more.
+class Search(Enum):
+    """How much must announce a list before it counts as labels.
 
-    A `loose` search also takes a list that nothing announces, as only a prompt that says "classify" means one.
+    STRICT takes what words such as "categories:" or "one of" announce, MEDIUM also "A or B" after such words as
+    "answer" or "whether", LOOSE also a list that nothing announces, which means labels if a prompt says "classify".
     """
-    text = text[:_LONGEST_TEXT]
+
+    STRICT = "strict"
+    MEDIUM = "medium"
+    LOOSE = "loose"
+
+
+@lru_cache(maxsize=256)
+def find_listing(text: str, search: Search = Search.LOOSE) -> Listing | None:
+    """The list of labels in a text, if it has one of two labels or more."""
+    text = text[:_LONGEST_TEXT].replace("\0", " ")
     enum = _ENUM.search(text)
     if enum and (found := _accept(map(Listed, _quoted(enum[1])))):
         return Listing(found, enum.start(), enum.end())
@@ -92,49 +118,58 @@ def find_listing(text: str, loose: bool = True) -> Listing | None:
     announced = next((listing for listing, is_announced in lists if is_announced), None)
     if announced:
         return announced
-    return _inline(text, _EXPLICIT) or _inline(text, _IMPLICIT) or (lists[0][0] if lists and loose else None)
+    found_inline = _inline(text, _EXPLICIT)
+    if found_inline is None and search is not Search.STRICT:
+        found_inline = _inline(text, _IMPLICIT)
+    return found_inline or (lists[0][0] if lists and search is Search.LOOSE else None)
 
 
 def _blocks(text: str) -> Iterable[tuple[Listing, bool]]:
     """Lists with one label a line, and whether the line before announces labels."""
-    before, items, start, place = "", [], 0, 0
-    bare = False
-    for line in [*text.splitlines(keepends=True), "\n\0"]:
-        item = _item(line, bare)
+    lines = text.splitlines(keepends=True)
+    places = [0, *accumulate(map(len, lines))]
+    before, number = "", 0
+    while number < len(lines):
+        bare = before.rstrip().endswith(":") and _NAMES_LABELS.search(before) is not None
+        items, end = _run(lines, number, _bullet if _ITEM.match(lines[number]) or not bare else _plain)
+        if found := _accept(items):
+            announced = _ANNOUNCES.search(before) is not None and _RULES.search(before) is None
+            yield Listing(found, places[number], places[end]), announced
+        end = max(end, number + 1)
+        before = next((line for line in reversed(lines[number:end]) if line.strip()), before)
+        number = end
+
+
+def _run(lines: list[str], start: int, read: Callable[[str], Listed | None]) -> tuple[list[Listed], int]:
+    """The labels of lines that follow each other, and the line after them; bullet points may have gaps."""
+    items: list[Listed] = []
+    end = start
+    for number in range(start, len(lines)):
+        item = read(lines[number])
         if item:
-            start = start if items else place
             items.append(item)
-        elif items and line.strip():
-            found = _accept(items)
-            if found and len(found) == len(items):
-                yield Listing(found, start, place), _ANNOUNCES.search(before) is not None
-            items = []
-        if item is None and line.strip():
-            before = line
-            bare = line.rstrip().endswith(":") and _ANNOUNCES.search(line) is not None
-        elif not line.strip():
-            if bare and items and not _ITEM.match(text[start : start + 200]):
-                found = _accept(items)
-                if found and len(found) == len(items):
-                    yield Listing(found, start, place), True
-                items = []
-            bare = bare and not items and before.rstrip().endswith(":") and place > 0 and not start
-        place += len(line)
+            end = number + 1
+        elif lines[number].strip() or not items or read is _plain:
+            break
+    return items, end
 
 
-def _item(line: str, bare: bool) -> Listed | None:
+def _bullet(line: str) -> Listed | None:
     found = _ITEM.match(line.rstrip())
-    if found:
-        rest, marker = found[2], found[1] or ""
-    elif bare and line.strip() and not re.search(r",|\bor\b|/|\|", line.partition(":")[0]):
-        rest, marker = line.strip(), ""
-    else:
+    return _item(found[2], found[1] or "") if found else None
+
+
+def _plain(line: str) -> Listed | None:
+    name = line.partition(":")[0]
+    return None if _SEVERAL.search(name) else _item(line.strip(), "")
+
+
+def _item(text: str, marker: str) -> Listed | None:
+    parts = _ITEM_PARTS.match(text)
+    name = parts[1].strip(_EDGES) if parts else ""
+    if parts is None or not _is_name(name) or text.endswith("?"):
         return None
-    parts = _ITEM_PARTS.match(rest)
-    if parts is None:
-        return None
-    name = parts[1].strip(_EDGES)
-    return Listed(name, parts[2].strip(_EDGES), marker) if _is_name(name) and not rest.rstrip().endswith("?") else None
+    return Listed(name, parts[2].strip(_EDGES), marker)
 
 
 def _inline(text: str, trigger: re.Pattern[str]) -> Listing | None:
@@ -143,9 +178,18 @@ def _inline(text: str, trigger: re.Pattern[str]) -> Listing | None:
             break
         tail = _tail(text, found.end())
         names = _names(tail)
-        if names:
-            return Listing(names, found.end(), found.end() + len(tail))
+        if names and (trigger is _EXPLICIT or _JOINED.search(tail) or len(names) > 2 or _INTO.search(found[0])):
+            length = len(tail)
+            if _case_follows(names):
+                length = tail.rindex(names[-1].description)
+                names = (*names[:-1], Listed(names[-1].name))
+            return Listing(names, found.end(), found.end() + length)
     return None
+
+
+def _case_follows(names: tuple[Listed, ...]) -> bool:
+    """Whether what stands after the last label is the case: no other label has a description."""
+    return bool(names[-1].description) and not any(one.description for one in names[:-1])
 
 
 def _tail(text: str, start: int) -> str:
@@ -160,6 +204,7 @@ def _tail(text: str, start: int) -> str:
 
 
 def _names(tail: str) -> tuple[Listed, ...]:
+    tail = _LEADING.sub("", _MORE_ORDERS.sub("", tail), count=1) if tail[:1] not in "([{" else tail
     descriptions: list[str] = []
 
     def keep(found: re.Match[str]) -> str:
@@ -181,11 +226,11 @@ def _names(tail: str) -> tuple[Listed, ...]:
 
 def _parts(flat: str) -> list[str]:
     if ";" in flat:
-        return [re.sub(r"^\s*(?:or|and)\s", "", part) for part in flat.split(";") if part.strip()]
+        return [_LEADING.sub("", part, count=1) for part in flat.split(";") if part.strip()]
     for sign in (",", "|", "/"):
         parts = [part for part in flat.split(sign) if part.strip(_EDGES)]
         if len(parts) >= 2:
-            *most, last = (re.sub(r"^\s*(?:or|and)\s", "", part, flags=re.IGNORECASE) for part in parts)
+            *most, last = (_LEADING.sub("", part, count=1) for part in parts)
             return most + ([last] if sign != "," else [one for one in _LAST_JOIN.split(last, maxsplit=1) if one])
     parts = re.split(r"\s+or\s+", flat, flags=re.IGNORECASE)
     return parts if len(parts) >= 2 else re.split(r"\s+and\s+", flat)
@@ -221,4 +266,4 @@ def _accept(found: Iterable[Listed]) -> tuple[Listed, ...]:
 
 
 def _is_name(name: str) -> bool:
-    return len(name) <= _MOST_LETTERS and len(name.split()) <= _MOST_WORDS and any(map(str.isalnum, name))
+    return len(name) <= _MOST_LETTERS and len(name.split()) <= _MOST_WORDS and _NAME.search(name) is not None

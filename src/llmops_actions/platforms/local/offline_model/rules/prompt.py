@@ -94,6 +94,7 @@ _SIGNS: tuple[tuple[Task, re.Pattern[str], int], ...] = tuple(
         (Task.MATHEMATICS, r"python", 2),
         (Task.MATHEMATICS, r"\bmath|calculus|\bcode\b|program", 2),
         (Task.GRADE, r"on a scale|scale of|from \d to \d|between \d and \d", 4),
+        (Task.GRADE, r"\bhow (?:\w+ ){1,2}(?:is|are|was|does|do)\b[^\n]{0,80}\b\d ?(?:to|-|\u2013) ?\d", 4),
         (Task.GRADE, r"\b(?:grade|score|rate|evaluator|judge)\b", 3),
         (Task.SUPPORT, r"customer|support (?:agent|assistant|team)|help ?desk", 3),
         (Task.SUPPORT, r"help cent(?:re|er)|knowledge base|answer the question", 2),
@@ -108,14 +109,14 @@ def parse(request: ChatRequest) -> Prompt:
     turns = [message for message in request.messages if message.role not in ("system", "developer")]
     body = turns.pop().content if turns and turns[-1].role == "user" else ""
     intro, cases, fields = _split(body)
-    bare_question = system and not fields and _task(system) is not Task.OTHER
+    bare_question = system and not fields and task_of(system) is not Task.OTHER
     instructions = system if bare_question else f"{system}\n{intro}".strip() or body
     examples, history = _example_turns(turns)
     examples += cases
     text = instructions + "".join(example.output for example in examples)
     asked_json = (request.response_format or "text") != "text"
     return Prompt(
-        task=_task(instructions),
+        task=task_of(instructions),
         instructions=instructions,
         lowered=instructions.lower(),
         examples=tuple(examples),
@@ -127,7 +128,8 @@ def parse(request: ChatRequest) -> Prompt:
     )
 
 
-def _task(instructions: str) -> Task:
+def task_of(instructions: str) -> Task:
+    """The task that instructions set."""
     return _task_of(instructions if len(instructions) <= 1200 else instructions[:900] + instructions[-300:])
 
 
