@@ -90,8 +90,8 @@ class RunScores:
 
     ``rows`` counts repeats as rows of their own; ``failed`` of them failed in the flow, ``scored`` have a result from
     every evaluator. ``tokens`` (``None``: not counted) and ``cost`` (USD, ``None``: unknown) are of the flow, all rows
-    together; ``latency_p95`` in seconds. ``evaluators`` has what each evaluator was made of, as a fingerprint. ``key_digits``:
-    how much of a row's key its ``series`` keep.
+    together; ``latency_p95`` in seconds. ``evaluators`` has what each evaluator was made of, as a fingerprint.
+    ``key_digits``: how much of a row's key its ``series`` keep.
     """
 
     run: str
