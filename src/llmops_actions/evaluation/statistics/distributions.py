@@ -31,7 +31,10 @@ def t_cdf(t: float, df: float) -> float:
     """P(T <= t) of Student's t with ``df`` degrees of freedom (Abramowitz and Stegun 1964, 26.7.1)."""
     if math.isinf(t):
         return float(t > 0)
-    tail = 0.5 * _regularized_beta(df / (df + t * t), df / 2, 0.5)
+    square = t * t
+    if square < 1:
+        return 0.5 + math.copysign(0.5 * _regularized_beta(square / (df + square), 0.5, df / 2), t)
+    tail = 0.5 * _regularized_beta(df / (df + square), df / 2, 0.5)
     return 1 - tail if t > 0 else tail
 
 
@@ -77,10 +80,8 @@ def _t_density(t: float, df: float) -> float:
 
 def _regularized_beta(x: float, a: float, b: float) -> float:
     """I_x(a, b), by its continued fraction (Olver et al., NIST Handbook 2010, 8.17.22) and Lentz's method."""
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
-    if x > (a + 1) / (a + b + 2):
-        return 1 - _regularized_beta(1 - x, b, a)
+    if x <= 0:
+        return 0.0
     log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
     upper = fraction = 1.0
     lower = 0.0

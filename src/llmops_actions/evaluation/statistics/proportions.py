@@ -70,8 +70,10 @@ def tango(table: PairedTable, confidence: float) -> Interval:
     """The score interval for the difference of paired shares (Tango 1998): all differences that are not rejected."""
     check_confidence(confidence)
     _check_counts(table.n, table.both, table.gained, table.lost, table.neither)
-    z = two_sided_z(confidence)
-    return Interval(table.difference, _tango_limit(table, z), _tango_limit(table, -z), confidence, "Tango")
+    z, difference = two_sided_z(confidence), table.difference
+    low = -1.0 if difference == -1 else _tango_limit(table, z)
+    high = 1.0 if difference == 1 else _tango_limit(table, -z)
+    return Interval(difference, low, high, confidence, "Tango")
 
 
 def tango_evidence(table: PairedTable, limit: float) -> Evidence:
