@@ -19,7 +19,7 @@ from llmops_actions.reporting.text import dollars, heading, markdown, number, ta
 from llmops_actions.steps.baselines import COMPARISON_FILE
 from llmops_actions.steps.declaration import Finding, Outcome, Outputs, Step
 from llmops_actions.steps.inputs import UseCaseInputs
-from llmops_actions.steps.scores import percentile, read_variations
+from llmops_actions.steps.scores import percentile, read_variations, without_cycle_search
 from llmops_actions.steps.services import Services
 from llmops_actions.verdict_documents import (
     ComparisonDocument,
@@ -71,7 +71,7 @@ def run(inputs: ComparisonInputs, services: Services) -> Outcome[CompareOutputs]
     """
     experiment = load_experiment(services.directory / inputs.use_case, inputs.env)
     folder = WorkFolder.of(services.directory / inputs.work_dir, experiment.name, inputs.env)
-    with folder.locked():
+    with folder.locked(), without_cycle_search():
         variations = read_variations(folder)
         document = make_comparison(experiment, variations, inputs, services)
         write_document(folder.root / COMPARISON_FILE, document)

@@ -31,7 +31,7 @@ from llmops_actions.steps.judging import (
     judged_runs,
 )
 from llmops_actions.steps.lineage import lineage
-from llmops_actions.steps.scores import evaluated_runs, read_metrics, read_variations
+from llmops_actions.steps.scores import evaluated_runs, read_metrics, read_variations, without_cycle_search
 from llmops_actions.steps.services import Services
 from llmops_actions.verdict_documents import GateRecord, VerdictDocument
 from llmops_actions.work_folder import WorkFolder, write_document
@@ -83,7 +83,7 @@ def run(inputs: GateInputs, services: Services) -> Outcome[GateOutputs]:
     """
     experiment = load_experiment(services.directory / inputs.use_case, inputs.env)
     folder = WorkFolder.of(services.directory / inputs.work_dir, experiment.name, inputs.env)
-    with folder.locked():
+    with folder.locked(), without_cycle_search():
         variation = _variation(experiment, folder, inputs, services)
         check_evaluated(experiment, variation.name, read_metrics(folder))
         runs = judged_runs(experiment, variation.name, variation.runs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import math
 from collections import Counter, deque
@@ -37,6 +39,18 @@ _BATCH = 1_000
 
 _STATUSES = ("completed", "failed")
 _NUMBERS = (bool, int, float)
+
+
+@contextlib.contextmanager
+def without_cycle_search() -> Iterator[None]:
+    """Pause Python's search for reference cycles: of many rows and no cycles it takes a third of the time."""
+    paused = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if paused:
+            gc.enable()
 
 
 def read_metrics(folder: WorkFolder) -> MetricsDocument:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.unit.steps.fakes import House, NodeError, messages
 from tests.unit.steps.judged import RUDE, evaluated, house_of, wrong_from
 
 from llmops_actions.steps.lineage import lineage
-from llmops_actions.steps.scores import percentile
+from llmops_actions.steps.scores import percentile, without_cycle_search
 from llmops_actions.verdict_documents import ComparisonDocument
 from llmops_actions.work_folder import read_document
 
@@ -176,6 +177,18 @@ def test_names_cannot_break_the_summary(tmp_path: Path) -> None:
     assert {line.count("|") for line in rows} == {11}
     assert "<b>" not in outcome.summary
     assert "@c" not in outcome.summary
+
+
+def test_the_search_for_cycles_goes_on_afterwards(tmp_path: Path) -> None:
+    evaluated(swept(tmp_path), BETTER).run("compare", metric="unknown")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with without_cycle_search():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_the_percentile_is_one_of_the_values() -> None:
