@@ -129,7 +129,7 @@ EVERYTHING_BROKEN = {
 GOLDEN = [
     "error greetings/data/broken.csv:3 The row has 2 fields, the header has 1.",
     "error greetings/experiment.yaml:4 The connection `aoi` asks for `AOI_API_KEY`, which is not set. Set it in the",
-    "error greetings/experiment.yaml:4 The connection `aoi` asks for `AOI_ENDPOINT`, which is not set. Set it in the",
+    "error greetings/experiment.yaml:4 The connection `aoi` asks for `ENDPOINT`, which is not set. Set it in the",
     "error greetings/experiment.yaml:8 The connection `shop` asks for `SHOP_SHOP_TOKEN`, which is not set. Set it",
     "error greetings/experiment.yaml:15 The flow has no input `nme`. Did you mean `name`?",
     "error greetings/experiment.yaml:16 The dataset `people` has no column `cont`. Did you mean `count`?",

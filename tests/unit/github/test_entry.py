@@ -139,8 +139,9 @@ def run(*arguments: str) -> tuple[int, Read]:
 def test_an_unknown_step_is_named(action: Action) -> None:
     code, read = run("frobnicate\n::error::forged")
     assert code == 2
+    steps = "plan, validate, bulk-run, evaluate, compare, gate, report, lifecycle"
     assert [command.message for command in read.annotations] == [
-        "`frobnicate\n::error::forged` is no step of an action. Steps: plan, validate, bulk-run, evaluate, compare, gate, report, lifecycle."
+        f"`frobnicate\n::error::forged` is no step of an action. Steps: {steps}."
     ]
 
 

@@ -70,9 +70,7 @@ def test_any_skip_fails_where_everything_must_run(
     assert result.ret == 1
 
 
-def test_a_skip_in_a_worker_process_fails_too(
-    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_skip_in_a_worker_process_fails_too(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMOPS_TEST_ALL", "1")
     suite.makepyfile(NEEDS_ACT)
     assert suite.runpytest("-n", "1").ret == 1
