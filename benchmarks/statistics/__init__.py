@@ -1,0 +1,1 @@
+"""The simulation that the statistics of the gates were chosen by, and are held to."""
