@@ -56,6 +56,8 @@ def test_web_classification_from_validation_to_metrics(tmp_path: Path) -> None:
     assert list(steps) == list(PARTS)
     assert steps["compare"]["outputs"]["best_variation"] == "summarize_text_content.variant_1"
     assert steps["gate"]["outputs"]["decision"] == "passed"
+    said = outcome["summary"].count("A stand-in answered instead of a language model.")
+    assert said == 5, "bulk-run, evaluate, compare, gate and report each say what answered"
     assert (steps["bulk-run"]["outputs"]["rows"], steps["bulk-run"]["outputs"]["completed"]) == (384, 384)
     assert (steps["evaluate"]["outputs"]["evaluations"], steps["evaluate"]["outputs"]["rows"]) == (16, 768)
     assert steps["evaluate"]["outputs"]["failed"] == 0

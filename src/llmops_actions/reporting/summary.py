@@ -10,7 +10,7 @@ from llmops_actions.reporting.facts import Facts, MetricFacts
 from llmops_actions.reporting.overview import Overview, RegressedCase
 from llmops_actions.reporting.pairing import Pairing
 from llmops_actions.reporting.results import Results, gate_tags
-from llmops_actions.reporting.text import dollars, number, table
+from llmops_actions.reporting.text import dollars, number, stand_in_note, table
 from llmops_actions.verdict_documents import GateRecord, IntervalRecord
 
 _JOINER = "\N{WORD JOINER}"
@@ -259,5 +259,4 @@ def _provenance(subject: Subject, limit: int) -> str:
         f"models {literal(', '.join(models) or 'none', limit)}",
         f"run {literal(max(run.started_at for run in runs), limit)}",
     ]
-    offline = "\n\nA stand-in answered instead of a language model." if any(run.offline for run in runs) else ""
-    return f"What ran: {', '.join(parts)}.{offline}"
+    return f"What ran: {', '.join(parts)}.{stand_in_note(any(run.offline for run in runs))}"

@@ -38,6 +38,11 @@ def heading(step: str, subject: str, verdict: str) -> str:
     return f"## {step} {markdown(subject)}: {verdict}"
 
 
+def stand_in_note(offline: bool) -> str:
+    """The paragraph that no result of the stand-in model goes without."""
+    return "\n\nA stand-in answered instead of a language model." if offline else ""
+
+
 def table(header: list[str], rows: list[list[str]], align: str = "") -> str:
     """A Markdown table. Cells are Markdown already; ``align`` has ``l`` or ``r`` for each column."""
     marks = ["---:" if mark == "r" else "---" for mark in align.ljust(len(header), "l")]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from llmops_actions.platforms.ports import RunResult
-from llmops_actions.reporting.text import dollars, heading, markdown, number, table
+from llmops_actions.reporting.text import dollars, heading, markdown, number, stand_in_note, table
 from llmops_actions.steps.declaration import Outcome, Outputs, Step
 from llmops_actions.steps.inputs import EngineInputs, OfflineInputs, RepeatInputs, SweepInputs, UseCaseInputs
 from llmops_actions.steps.plan import size
@@ -155,8 +155,7 @@ def summarise(documents: Sequence[RunDocument]) -> str:
     ]
     header = ["variation", "dataset", "status", "completed", "failed", "tokens", "cost", "time"]
     offline = any(document.offline for document in documents)
-    note = "\n\nA stand-in answered instead of a language model." if offline else ""
-    return table(header, rows, "lllrrrrr") + note
+    return table(header, rows, "lllrrrrr") + stand_in_note(offline)
 
 
 STEP = Step("bulk-run", BulkRunInputs, BulkRunOutputs, run)

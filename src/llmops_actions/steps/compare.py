@@ -15,11 +15,17 @@ from llmops_actions.evaluation.statistics import Interval
 from llmops_actions.experiment.experiment import Experiment
 from llmops_actions.experiment.gates import DEFAULT_CONFIDENCE
 from llmops_actions.experiment.loading import load_experiment
-from llmops_actions.reporting.text import dollars, heading, markdown, number, table
+from llmops_actions.reporting.text import dollars, heading, markdown, number, stand_in_note, table
 from llmops_actions.steps.baselines import COMPARISON_FILE
 from llmops_actions.steps.declaration import Finding, Outcome, Outputs, Step
 from llmops_actions.steps.inputs import UseCaseInputs
-from llmops_actions.steps.scores import percentile, read_variations, without_cycle_search
+from llmops_actions.steps.scores import (
+    evaluated_runs,
+    percentile,
+    read_metrics,
+    read_variations,
+    without_cycle_search,
+)
 from llmops_actions.steps.services import Services
 from llmops_actions.verdict_documents import (
     ComparisonDocument,
@@ -82,7 +88,8 @@ def run(inputs: ComparisonInputs, services: Services) -> Outcome[CompareOutputs]
         comparison=str(folder.root / COMPARISON_FILE),
     )
     findings = () if document.metric or len(variations) == 1 else (Finding("warning", document.reason),)
-    summary = f"{heading('compare', experiment.name, 'passed')}\n\n{summarise(document)}"
+    offline = any(run.offline for run in evaluated_runs(folder, read_metrics(folder)))
+    summary = f"{heading('compare', experiment.name, 'passed')}\n\n{summarise(document)}{stand_in_note(offline)}"
     return Outcome("passed", outputs, summary, findings)
 
 

@@ -18,7 +18,7 @@ from llmops_actions.experiment.flows import load_flow
 from llmops_actions.experiment.parsing import did_you_mean
 from llmops_actions.outcome import Finding, Verdict
 from llmops_actions.platforms.ports import BulkRun, RunResult
-from llmops_actions.reporting.text import counted, heading, markdown, number, table
+from llmops_actions.reporting.text import counted, heading, markdown, number, stand_in_note, table
 from llmops_actions.steps.declaration import Names, Outcome, Outputs, Step
 from llmops_actions.steps.inputs import EngineInputs, OfflineInputs, SweepInputs, UseCaseInputs
 from llmops_actions.steps.planning import (
@@ -133,7 +133,8 @@ def run(inputs: EvaluateInputs, services: Services) -> Outcome[EvaluateOutputs]:
         metrics=str(folder.metrics),
     )
     verdict = worst(verdicts)
-    summary = f"{heading('evaluate', use_case.experiment.name, verdict)}\n\n{summarise(records)}"
+    offline = stand_in_note(any(each.run.offline for each in evaluations))
+    summary = f"{heading('evaluate', use_case.experiment.name, verdict)}\n\n{summarise(records)}{offline}"
     return Outcome(verdict, outputs, summary, tuple(findings))
 
 

@@ -18,7 +18,7 @@ from llmops_actions.experiment.experiment import Experiment
 from llmops_actions.experiment.loading import load_experiment
 from llmops_actions.experiment.parsing import nearest_name
 from llmops_actions.outcome import Verdict
-from llmops_actions.reporting.text import heading, markdown, number, table
+from llmops_actions.reporting.text import heading, markdown, number, stand_in_note, table
 from llmops_actions.steps.baselines import VERDICT_FILE, Baseline, load_baseline, save_baseline
 from llmops_actions.steps.compare import ComparisonInputs, make_comparison
 from llmops_actions.steps.declaration import Outcome, Outputs, Step
@@ -119,7 +119,8 @@ def run(inputs: GateInputs, services: Services) -> Outcome[GateOutputs]:
     )
     step_verdict: Verdict = "passed" if inputs.advisory and verdict != "error" else verdict
     shown = [replace(each, advisory=True) for each in results] if inputs.advisory else results
-    summary = f"{heading('gate', experiment.name, verdict)}\n\n{summarise(document)}"
+    offline = any(run.offline for run in evaluated_runs(folder, read_metrics(folder)))
+    summary = f"{heading('gate', experiment.name, verdict)}\n\n{summarise(document)}{stand_in_note(offline)}"
     return Outcome(step_verdict, outputs, summary, findings(experiment, runs, shown, baseline))
 
 
