@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ SKIPPED = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what runs in its background with SIGINT ignored, and tests press Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[SKIPPED] = []
     os.environ["PATH"] = os.pathsep.join([str(ROOT / ".cache" / "bin"), os.environ.get("PATH", os.defpath)])
     config.pluginmanager.register(SkippedTests(config.stash[SKIPPED]), "skipped-tests")
