@@ -130,7 +130,7 @@ GOLDEN = [
     "error greetings/data/broken.csv:3 The row has 2 fields, the header has 1.",
     "error greetings/experiment.yaml:4 The connection `aoi` asks for `AOI_API_KEY`, which is not set. Set it in the",
     "error greetings/experiment.yaml:4 The connection `aoi` asks for `ENDPOINT`, which is not set. Set it in the",
-    "error greetings/experiment.yaml:8 The connection `shop` asks for `SHOP_SHOP_TOKEN`, which is not set. Set it",
+    "error greetings/experiment.yaml:8 The connection `shop` asks for `SHOP_TOKEN`, which is not set. Set it",
     "error greetings/experiment.yaml:15 The flow has no input `nme`. Did you mean `name`?",
     "error greetings/experiment.yaml:16 The dataset `people` has no column `cont`. Did you mean `count`?",
     "error greetings/experiment.yaml:26 The input `truth` of the evaluator `polite` has no default, is not mapped",
