@@ -185,7 +185,7 @@ def test_killed_tree_resumes_at_any_moment(tmp_path: Path, model: str) -> None:
     kill_and_resume(tmp_path, model, [*sorted(draw.randrange(1, 1950) for _ in range(20)), 1999, 2000], rows=2000)
 
 
-@pytest.mark.parametrize("engine", ["threads"])
+@pytest.mark.parametrize("engine", ["threads", "pool"])
 def test_killed_parent_leaves_no_process_and_no_folder(tmp_path: Path, model: str, engine: str) -> None:
     model_program(tmp_path / "flow")
     temporary = tmp_path / "temporary"
